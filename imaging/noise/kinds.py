@@ -1,0 +1,43 @@
+"""The table of noise kinds, and the one function that adds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..layout import check_image
+from ..randomness import generator
+from .gaussian import gaussian
+
+FrameNoise = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+"""(clean [H,W,C] float32, amount, generator) → noisy [H,W,C] float32, not clipped."""
+
+NOISE_KINDS: dict[str, FrameNoise] = {"gaussian": gaussian}
+
+
+def add_noise(image: Tensor, kind: str, amount: float, seed: int, *, first_frame: int = 0, clip: bool = False) -> Tensor:
+    """Noisy copy of `image` [B,H,W,C] in [0,1]; alpha is left alone.
+
+    Args:
+        kind: a key of NOISE_KINDS. amount: its strength in the kind's own unit ('gaussian': sigma on the [0,1] scale).
+        seed: non-negative. first_frame: frame k alone with first_frame = k equals frame k of a batch.
+        clip: keep the result in [0,1], as an 8-bit file would.
+
+    Raises:
+        TypeError, ValueError: unusable image, unknown kind, or an amount out of range.
+    """
+    check_image(image)
+    if kind not in NOISE_KINDS:
+        raise ValueError(f"noise kind {kind!r} is unknown; use one of {', '.join(NOISE_KINDS)}.")
+    colour = image[..., :3].to("cpu", torch.float32)
+    frames = [
+        NOISE_KINDS[kind](frame.numpy(), amount, generator(seed, frame=first_frame + index))
+        for index, frame in enumerate(colour)
+    ]
+    noisy = torch.from_numpy(np.stack(frames)).to(image.device, image.dtype)
+    if clip:
+        noisy = noisy.clamp(0, 1)
+    return torch.cat([noisy, image[..., 3:]], dim=-1)

@@ -1,0 +1,23 @@
+"""Random numbers that depend only on (seed, step, frame): the same picture whatever the batch, device or order."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def generator(seed: int, step: int = 0, frame: int = 0) -> np.random.Generator:
+    """The generator of one frame at one step. `seed`, `step` and `frame` are non-negative integers of any size."""
+    if min(seed, step, frame) < 0:
+        raise ValueError(f"seed, step and frame must not be negative, got {seed}, {step}, {frame}.")
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, step, frame))))
+
+
+def normal(shape: tuple[int, ...], seed: int, step: int = 0, first_frame: int = 0) -> Tensor:
+    """Standard normal float32 [B, ...] on the CPU; frame k alone with first_frame=k equals frame k of a batch."""
+    frames = [
+        generator(seed, step, first_frame + index).standard_normal(shape[1:], dtype=np.float32)
+        for index in range(shape[0])
+    ]
+    return torch.from_numpy(np.stack(frames)) if frames else torch.zeros(shape)

@@ -1,0 +1,88 @@
+"""Cutting a picture into tiles whose seams cannot be seen: every tile carries a halo that is thrown away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Span:
+    """One axis of a tile: the network sees [outer_start, outer_stop) and [start, stop) of it is kept."""
+
+    start: int
+    stop: int
+    outer_start: int
+    outer_stop: int
+
+    @property
+    def inner(self) -> slice:
+        """The kept part, counted from the start of the window."""
+        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+
+    @property
+    def outer(self) -> slice:
+        """The window in the picture."""
+        return slice(self.outer_start, self.outer_stop)
+
+    @property
+    def kept(self) -> slice:
+        """The kept part in the picture."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of the picture: rows and columns."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of what the network sees."""
+        return self.rows.outer_stop - self.rows.outer_start, self.columns.outer_stop - self.columns.outer_start
+
+
+def round_up(value: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is at least `value`."""
+    return -(-value // multiple) * multiple
+
+
+def _spans(length: int, tile: int, halo: int) -> list[Span]:
+    count = max(1, -(-length // tile))
+    return [
+        Span(i * tile, min((i + 1) * tile, length), max(0, i * tile - halo), min((i + 1) * tile + halo, length))
+        for i in range(count)
+    ]
+
+
+def plan(height: int, width: int, tile: int, halo: int, multiple: int = 1) -> list[Tile]:
+    """Tiles that cover the picture exactly once.
+
+    Tile size and halo are rounded up to `multiple` (the network's size multiple), so that every window starts on the
+    same grid as the whole picture would and strided layers sample the same pixels. Windows end at the picture's
+    border, where the network then pads just as it would on the whole picture.
+
+    Raises:
+        ValueError: a size below 1 or a negative halo.
+    """
+    if min(height, width, tile, multiple) < 1 or halo < 0:
+        raise ValueError(f"cannot tile {height}x{width} with tile {tile}, halo {halo}, multiple {multiple}.")
+    tile, halo = round_up(tile, multiple), round_up(halo, multiple)
+    return [
+        Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)
+    ]
+
+
+def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) -> list[Tile]:
+    """The same part of the picture in quarters, for when the whole did not fit into memory."""
+    halo = round_up(halo, multiple)
+
+    def halves(span: Span, length: int) -> list[Span]:
+        middle = span.start + round_up((span.stop - span.start + 1) // 2, multiple)
+        edges = [(span.start, min(middle, span.stop)), (middle, span.stop)]
+        return [Span(a, b, max(0, a - halo), min(b + halo, length)) for a, b in edges if a < b]
+
+    return [
+        Tile(rows, columns) for rows in halves(tile.rows, height) for columns in halves(tile.columns, width)
+    ]

@@ -1,0 +1,1 @@
+"""One network per file; a file registers its architecture when it is imported."""

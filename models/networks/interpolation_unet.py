@@ -1,0 +1,133 @@
+"""The U-Net of interpolation diffusion: x_t and alpha in, the clean picture out (arXiv 2305.04457, section 3)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..contract import Spec
+from ..registry import Architecture, StateDict, count_blocks, register
+from .padding import pad_to_multiple
+
+EMBEDDING = 128
+FREQUENCIES = 32
+
+
+def embed_alpha(alpha: Tensor) -> Tensor:
+    """[B] in (0,1] → [B,64]: cosines and sines of 1000·alpha at 32 frequencies from 1 down to 1e-4."""
+    steps = torch.arange(FREQUENCIES, device=alpha.device, dtype=torch.float32)
+    angle = 1000.0 * alpha.float()[:, None] * torch.exp(-math.log(10000.0) * steps / FREQUENCIES)
+    return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
+class Block(nn.Module):
+    """Residual pair of bias-free 3×3 convolutions; the embedding scales the features between them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.scale = nn.Linear(EMBEDDING, width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        y = self.conv1(x) * (1 + self.scale(embedding)[:, :, None, None])
+        return x + self.conv2(F.relu(y))
+
+
+class Stage(nn.Module):
+    """Blocks of one resolution, with the convolution that leaves it (`down`) or enters it (`up`)."""
+
+    def __init__(self, width: int, count: int, down: int | None = None, up: int | None = None) -> None:
+        super().__init__()
+        if up is not None:
+            self.up = nn.ConvTranspose2d(up, width, 2, stride=2, bias=False)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(count))
+        if down is not None:
+            self.down = nn.Conv2d(width, down, 2, stride=2, bias=False)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, embedding)
+        return x
+
+
+class InterpolationUNet(nn.Module):
+    """Bias-free residual U-Net on pixel-unshuffled input; scaling the picture scales the output.
+
+    Args:
+        width: features at the first scale; each further scale doubles them.
+        blocks: blocks per encoder scale, the last entry being the middle.
+        channels: planes of the picture.
+    """
+
+    def __init__(self, width: int = 64, blocks: tuple[int, ...] = (2, 2, 3), channels: int = 3) -> None:
+        super().__init__()
+        widths = [width * 2**i for i in range(len(blocks))]
+        pairs = list(zip(widths, widths[1:], blocks, strict=False))
+        self.multiple = 2 ** len(blocks)
+        self.stem = nn.Conv2d(4 * channels, width, 3, padding=1, bias=False)
+        self.encoder = nn.ModuleList(Stage(w, n, down=deeper) for w, deeper, n in pairs)
+        self.middle = Stage(widths[-1], blocks[-1])
+        self.decoder = nn.ModuleList(Stage(w, n, up=deeper) for w, deeper, n in reversed(pairs))
+        self.head = nn.Conv2d(width, 4 * channels, 3, padding=1, bias=False)
+        self.time_embed = nn.Sequential(nn.Linear(2 * FREQUENCIES, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """x [B,C,H,W] on the [0,1] scale, alpha [B] in (0,1] → clean estimate [B,C,H,W]."""
+        height, width = x.shape[-2:]
+        padded = pad_to_multiple(x, self.multiple)
+        embedding = F.silu(self.time_embed(embed_alpha(alpha)))
+        features = self.stem(F.pixel_unshuffle(padded, 2))
+        skips = []
+        for stage in self.encoder:
+            features = stage(features, embedding)
+            skips.append(features)
+            features = stage.down(features)
+        features = self.middle(features, embedding)
+        for stage in self.decoder:
+            features = stage(stage.up(features) + skips.pop(), embedding)
+        clean = padded + F.pixel_shuffle(self.head(features), 2)
+        return clean[..., :height, :width]
+
+
+def receptive_radius(blocks: tuple[int, ...]) -> int:
+    """Pixels by which one output pixel can see to each side."""
+    reach, scale = 0, 2
+    for count in blocks[:-1]:
+        reach += 2 * (2 * count) * scale + 2 * scale  # encoder and decoder blocks, and the strided pair
+        scale *= 2
+    return reach + 2 * blocks[-1] * scale + 2 * 2 + 2  # middle, stem and head, unshuffling
+
+
+def _hyper(state: StateDict) -> tuple[int, tuple[int, ...], int]:
+    scales = count_blocks(state, "encoder")
+    blocks = tuple(count_blocks(state, f"encoder.{i}.blocks") for i in range(scales))
+    width, planes = state["stem.weight"].shape[:2]
+    return width, (*blocks, count_blocks(state, "middle.blocks")), planes // 4
+
+
+def _spec(state: StateDict) -> Spec:
+    width, blocks, channels = _hyper(state)
+    return Spec(
+        name="InterpolationUNet",
+        architecture="InterpolationUNet",
+        prediction="clean",
+        conditioning="alpha",
+        channels=channels,
+        multiple=2 ** len(blocks),
+        radius=receptive_radius(blocks),
+        activation_bytes=5 * width * 4,
+    )
+
+
+register(
+    Architecture(
+        name="InterpolationUNet",
+        detect=lambda state: "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state,
+        build=lambda state: InterpolationUNet(*_hyper(state)),
+        spec=_spec,
+    )
+)

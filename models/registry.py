@@ -1,0 +1,62 @@
+"""Architectures announce themselves here: how to recognise a state dict, build the network, describe it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from .contract import Spec
+
+StateDict = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network family.
+
+    detect: whether a state dict is of this family (names and shapes only). build: the network with the state dict's
+    own sizes, weights not yet loaded. spec: its metadata. prepare: renames or strips keys before loading.
+    priority: tried in falling order; the more specific pattern needs the higher number.
+    """
+
+    name: str
+    detect: Callable[[StateDict], bool]
+    build: Callable[[StateDict], nn.Module]
+    spec: Callable[[StateDict], Spec]
+    prepare: Callable[[StateDict], StateDict] = dict
+    priority: int = 0
+
+
+_architectures: dict[str, Architecture] = {}
+
+
+def register(architecture: Architecture) -> Architecture:
+    """Add a family. Raises ValueError when the name is taken."""
+    if architecture.name in _architectures:
+        raise ValueError(f"architecture {architecture.name!r} is registered twice.")
+    _architectures[architecture.name] = architecture
+    return architecture
+
+
+def architectures() -> list[Architecture]:
+    """All families, the most specific first; every file of `models/networks` is imported on the first call."""
+    package = importlib.import_module(".networks", __package__)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return sorted(_architectures.values(), key=lambda a: (-a.priority, a.name))
+
+
+def find(state: StateDict) -> Architecture | None:
+    """The family this state dict belongs to, or None."""
+    return next((a for a in architectures() if a.detect(state)), None)
+
+
+def count_blocks(state: StateDict, prefix: str) -> int:
+    """How many consecutive numbers follow `prefix.` in the key names: count_blocks(s, 'encoder') of encoder.0/.1 is 2."""
+    start = prefix + "."
+    numbers = {key[len(start) :].split(".")[0] for key in state if key.startswith(start)}
+    return len({n for n in numbers if n.isdigit()})
