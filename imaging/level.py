@@ -47,7 +47,11 @@ def as_sigma(sigma: float | Tensor, image: Tensor) -> Tensor:
     batch, _, height, width = image.shape
     if value.ndim <= 1:
         value = value.reshape(-1, 1, 1, 1)
-    fits = value.ndim == 4 and value.shape[0] in (1, batch) and tuple(value.shape[1:]) in ((1, 1, 1), (1, height, width))
+    fits = (
+        value.ndim == 4
+        and value.shape[0] in (1, batch)
+        and tuple(value.shape[1:]) in ((1, 1, 1), (1, height, width))
+    )
     if not fits:
         raise DenoiseError(
             f"sigma has shape {tuple(value.shape)}, but the image is {tuple(image.shape)}; give one number, one per "

@@ -40,7 +40,10 @@ class Tile:
     @property
     def window(self) -> tuple[int, int]:
         """Height and width of what the network sees."""
-        return self.rows.outer_stop - self.rows.outer_start, self.columns.outer_stop - self.columns.outer_start
+        return (
+            self.rows.outer_stop - self.rows.outer_start,
+            self.columns.outer_stop - self.columns.outer_start,
+        )
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -51,7 +54,9 @@ def round_up(value: int, multiple: int) -> int:
 def _spans(length: int, tile: int, halo: int) -> list[Span]:
     count = max(1, -(-length // tile))
     return [
-        Span(i * tile, min((i + 1) * tile, length), max(0, i * tile - halo), min((i + 1) * tile + halo, length))
+        Span(
+            i * tile, min((i + 1) * tile, length), max(0, i * tile - halo), min((i + 1) * tile + halo, length)
+        )
         for i in range(count)
     ]
 

@@ -37,7 +37,9 @@ def find_file(name_or_path: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         raise DenoiseError(f"denoiser '{path}' is a folder; name the weight file inside it.")
     if not path.is_file():
-        raise DenoiseError(f"denoiser '{path}' is neither a bundled name ({', '.join(bundled())}) nor a file.")
+        raise DenoiseError(
+            f"denoiser '{path}' is neither a bundled name ({', '.join(bundled())}) nor a file."
+        )
     return path
 
 
@@ -52,7 +54,9 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             with safe_open(str(path), "pt") as file:
                 return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            raise DenoiseError(f"'{path.name}' is not a readable safetensors file ({error}); download it again.") from error
+            raise DenoiseError(
+                f"'{path.name}' is not a readable safetensors file ({error}); download it again."
+            ) from error
     if path.suffix not in PICKLES:
         raise DenoiseError(f"'{path.name}' is no weight file; use {', '.join(SUFFIXES)}.")
     try:
@@ -63,7 +67,9 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             "ask its author for a safetensors file."
         ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise DenoiseError(f"'{path.name}' is not a readable weight file ({error}); download it again.") from error
+        raise DenoiseError(
+            f"'{path.name}' is not a readable weight file ({error}); download it again."
+        ) from error
     return _unwrap(content, path), {}
 
 
@@ -77,14 +83,18 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in tensors.items()}
 
 
-def build(architecture: Architecture, state: dict[str, Tensor], card: dict[str, str]) -> tuple[torch.nn.Module, Spec]:
+def build(
+    architecture: Architecture, state: dict[str, Tensor], card: dict[str, str]
+) -> tuple[torch.nn.Module, Spec]:
     """The network with its weights in float32, and its spec with the card of the file."""
     state = dict(architecture.prepare(state))
     network = architecture.build(state)
     try:
         network.load_state_dict({key: value.float() for key, value in state.items()})
     except RuntimeError as error:
-        raise DenoiseError(f"the file looks like {architecture.name}, but its tensors do not fit: {error}") from error
+        raise DenoiseError(
+            f"the file looks like {architecture.name}, but its tensors do not fit: {error}"
+        ) from error
     spec = replace(architecture.spec(state), card=card)
     if "halo" in card:
         spec = replace(spec, halo=int(card["halo"]))
@@ -92,7 +102,10 @@ def build(architecture: Architecture, state: dict[str, Tensor], card: dict[str, 
 
 
 def load_denoiser(
-    name_or_path: str | os.PathLike[str], device: str | torch.device = "auto", precision: str = "auto", tile: int = 0
+    name_or_path: str | os.PathLike[str],
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    tile: int = 0,
 ) -> NetworkDenoiser:
     """Load a bundled denoiser by name, or any weight file by path.
 

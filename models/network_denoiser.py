@@ -70,7 +70,9 @@ class NetworkDenoiser:
         with torch.no_grad():
             for frame in range(planes.shape[0]):
                 part = monitor.part(frame, planes.shape[0])
-                clean[frame : frame + 1] = self._frame(planes[frame : frame + 1], level.frames(frame, frame + 1), part)
+                clean[frame : frame + 1] = self._frame(
+                    planes[frame : frame + 1], level.frames(frame, frame + 1), part
+                )
         monitor.note("seconds", time.perf_counter() - started)
         monitor.note("device", str(self.placement.device))
         return restore_channels(clean, image.shape[1])
@@ -105,7 +107,9 @@ class NetworkDenoiser:
         network = self.placement.ready(self._bytes(*tile.window))
         clean = self._forward(network, window, level, self.dtype)
         if self.dtype != torch.float32 and not torch.isfinite(clean).all():
-            monitor.note("repeated in fp32", f"NaN in {self.dtype} at row {rows.start}, column {columns.start}")
+            monitor.note(
+                "repeated in fp32", f"NaN in {self.dtype} at row {rows.start}, column {columns.start}"
+            )
             clean = self._forward(network, window, level, torch.float32)
         if not torch.isfinite(clean).all():
             raise DenoiseError(

@@ -13,7 +13,10 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware (AMX or AVX512-BF16); elsewhere bf16 is slower than float32."""
-    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # private, so absence must not be an error
+    names = (
+        "_is_amx_tile_supported",
+        "_is_avx512_bf16_supported",
+    )  # private, so absence must not be an error
     return any(getattr(torch.cpu, name, lambda: False)() for name in names)
 
 

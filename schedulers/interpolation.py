@@ -39,7 +39,9 @@ class InterpolationScheduler:
 
     def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:
         """Refused: the path needs a noisy picture at its end."""
-        raise ValueError("interpolation starts from a noisy picture; connect one, or use DDPM, DDIM or EDM to generate.")
+        raise ValueError(
+            "interpolation starts from a noisy picture; connect one, or use DDPM, DDIM or EDM to generate."
+        )
 
     def view(self, state: State) -> tuple[Tensor, Level]:
         """x_t itself; its noise has shrunk with α."""

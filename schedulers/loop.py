@@ -20,7 +20,10 @@ def take_step(state: State, denoiser: Estimate, monitor: Monitor) -> State:
 
 
 def run_loop(
-    state: State, denoiser: Estimate, monitor: Monitor | None = None, on_state: Callable[[State], None] | None = None
+    state: State,
+    denoiser: Estimate,
+    monitor: Monitor | None = None,
+    on_state: Callable[[State], None] | None = None,
 ) -> State:
     """Step until done. `on_state` sees every state after its step; the monitor gets the clean estimate as preview."""
     monitor = monitor or Monitor()

@@ -18,7 +18,9 @@ FrameNoise = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 NOISE_KINDS: dict[str, FrameNoise] = {"gaussian": gaussian}
 
 
-def add_noise(image: Tensor, kind: str, amount: float, seed: int, *, first_frame: int = 0, clip: bool = False) -> Tensor:
+def add_noise(
+    image: Tensor, kind: str, amount: float, seed: int, *, first_frame: int = 0, clip: bool = False
+) -> Tensor:
     """Noisy copy of `image` [B,H,W,C] in [0,1]; alpha is left alone.
 
     Args:

@@ -33,7 +33,9 @@ class DnCNN(nn.Module):
 
 
 def _convolutions(state: StateDict) -> list[str]:
-    names = [key for key in state if key.startswith("model.") and key.endswith(".weight") and state[key].ndim == 4]
+    names = [
+        key for key in state if key.startswith("model.") and key.endswith(".weight") and state[key].ndim == 4
+    ]
     return sorted(names, key=lambda key: int(key.split(".")[1]))
 
 
@@ -70,6 +72,4 @@ def _spec(state: StateDict) -> Spec:
     )
 
 
-register(
-    Architecture(name="DnCNN", detect=_detect, build=lambda state: DnCNN(**_hyper(state)), spec=_spec)
-)
+register(Architecture(name="DnCNN", detect=_detect, build=lambda state: DnCNN(**_hyper(state)), spec=_spec))

@@ -73,7 +73,9 @@ class InterpolationUNet(nn.Module):
         self.middle = Stage(widths[-1], blocks[-1])
         self.decoder = nn.ModuleList(Stage(w, n, up=deeper) for w, deeper, n in reversed(pairs))
         self.head = nn.Conv2d(width, 4 * channels, 3, padding=1, bias=False)
-        self.time_embed = nn.Sequential(nn.Linear(2 * FREQUENCIES, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
+        self.time_embed = nn.Sequential(
+            nn.Linear(2 * FREQUENCIES, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING)
+        )
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """x [B,C,H,W] on the [0,1] scale, alpha [B] in (0,1] → clean estimate [B,C,H,W]."""
@@ -126,7 +128,9 @@ def _spec(state: StateDict) -> Spec:
 register(
     Architecture(
         name="InterpolationUNet",
-        detect=lambda state: "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state,
+        detect=lambda state: (
+            "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state
+        ),
         build=lambda state: InterpolationUNet(*_hyper(state)),
         spec=_spec,
     )
