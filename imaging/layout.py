@@ -19,13 +19,9 @@ def check_image(image: Tensor, name: str = "image") -> Tensor:
     if image.ndim != 4 or image.shape[-1] not in (1, 3, 4):
         raise ValueError(f"{name} must be [B,H,W,C] with 1, 3 or 4 channels, got shape {tuple(image.shape)}.")
     if image.numel() == 0:
-        raise ValueError(
-            f"{name} is empty (shape {tuple(image.shape)}); give at least one frame of one pixel."
-        )
+        raise ValueError(f"{name} is empty (shape {tuple(image.shape)}); give at least one frame of one pixel.")
     if not torch.isfinite(image).all():
-        raise ValueError(
-            f"{name} contains NaN or infinity; repair it before this node, for example by clamping."
-        )
+        raise ValueError(f"{name} contains NaN or infinity; repair it before this node, for example by clamping.")
     return image
 
 

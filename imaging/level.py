@@ -48,9 +48,7 @@ def as_sigma(sigma: float | Tensor, image: Tensor) -> Tensor:
     if value.ndim <= 1:
         value = value.reshape(-1, 1, 1, 1)
     fits = (
-        value.ndim == 4
-        and value.shape[0] in (1, batch)
-        and tuple(value.shape[1:]) in ((1, 1, 1), (1, height, width))
+        value.ndim == 4 and value.shape[0] in (1, batch) and tuple(value.shape[1:]) in ((1, 1, 1), (1, height, width))
     )
     if not fits:
         raise DenoiseError(

@@ -42,9 +42,7 @@ def ssim(reference: Tensor, image: Tensor) -> Tensor:
     """
     reference, image = _pair(reference, image)
     if min(reference.shape[1:3]) < WINDOW:
-        raise ValueError(
-            f"SSIM needs at least {WINDOW}x{WINDOW} pixels, got {tuple(reference.shape[1:3])}; use PSNR."
-        )
+        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, got {tuple(reference.shape[1:3])}; use PSNR.")
     x, y = (t.permute(0, 3, 1, 2).double() for t in (reference, image))
     blurred = [_blur(t) for t in (x, y, x * x, y * y, x * y)]
     mean_x, mean_y, xx, yy, xy = blurred

@@ -54,9 +54,7 @@ def round_up(value: int, multiple: int) -> int:
 def _spans(length: int, tile: int, halo: int) -> list[Span]:
     count = max(1, -(-length // tile))
     return [
-        Span(
-            i * tile, min((i + 1) * tile, length), max(0, i * tile - halo), min((i + 1) * tile + halo, length)
-        )
+        Span(i * tile, min((i + 1) * tile, length), max(0, i * tile - halo), min((i + 1) * tile + halo, length))
         for i in range(count)
     ]
 
@@ -74,9 +72,7 @@ def plan(height: int, width: int, tile: int, halo: int, multiple: int = 1) -> li
     if min(height, width, tile, multiple) < 1 or halo < 0:
         raise ValueError(f"cannot tile {height}x{width} with tile {tile}, halo {halo}, multiple {multiple}.")
     tile, halo = round_up(tile, multiple), round_up(halo, multiple)
-    return [
-        Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)
-    ]
+    return [Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)]
 
 
 def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) -> list[Tile]:
@@ -88,6 +84,4 @@ def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) ->
         edges = [(span.start, min(middle, span.stop)), (middle, span.stop)]
         return [Span(a, b, max(0, a - halo), min(b + halo, length)) for a, b in edges if a < b]
 
-    return [
-        Tile(rows, columns) for rows in halves(tile.rows, height) for columns in halves(tile.columns, width)
-    ]
+    return [Tile(rows, columns) for rows in halves(tile.rows, height) for columns in halves(tile.columns, width)]

@@ -40,26 +40,20 @@ def _conditioning(spec: Spec, image: Tensor, level: Level) -> tuple[Tensor, ...]
 def known_sigma(spec: Spec, image: Tensor, level: Level) -> Tensor:
     """The level's sigma as [B,1,1,1] or [B,1,H,W]; raises DenoiseError when it is unknown."""
     if level.sigma is None:
-        raise DenoiseError(
-            f"{spec.name} must be told the noise level; connect sigma, for example from Estimate Noise."
-        )
+        raise DenoiseError(f"{spec.name} must be told the noise level; connect sigma, for example from Estimate Noise.")
     return as_sigma(level.sigma, image)
 
 
 def _labels(spec: Spec, image: Tensor, level: Level) -> Tensor | None:
     if not spec.classes:
         if level.condition is not None:
-            raise DenoiseError(
-                f"{spec.name} knows no classes; remove the condition or load a conditional network."
-            )
+            raise DenoiseError(f"{spec.name} knows no classes; remove the condition or load a conditional network.")
         return None
     if level.condition is None:
         return torch.full((image.shape[0],), spec.classes, dtype=torch.long, device=image.device)
     labels = per_frame(level.condition, image, torch.long)
     if (labels < 0).any() or (labels >= spec.classes).any():
-        raise DenoiseError(
-            f"{spec.name} has classes 0 to {spec.classes - 1}; the condition asks for another."
-        )
+        raise DenoiseError(f"{spec.name} has classes 0 to {spec.classes - 1}; the condition asks for another.")
     return labels
 
 
@@ -85,7 +79,5 @@ def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: L
     output = (network(noisy, timestep) if labels is None else network(noisy, timestep, labels)).float()
     if spec.prediction == "epsilon":
         return image - sigma * output
-    scaled = (
-        output if spec.prediction == "clean" else signal * noisy - signal * ratio * output
-    )  # v: 2202.00512
+    scaled = output if spec.prediction == "clean" else signal * noisy - signal * ratio * output  # v: 2202.00512
     return (scaled + 1) / 2

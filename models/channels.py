@@ -19,9 +19,7 @@ def fit_channels(image: Tensor, level: Level, channels: int) -> tuple[Tensor, Le
         repeated = {
             name: value.repeat_interleave(present, 0)
             for name in ("sigma", "alpha", "condition")
-            if isinstance(value := getattr(level, name), Tensor)
-            and value.ndim > 0
-            and value.shape[0] == batch
+            if isinstance(value := getattr(level, name), Tensor) and value.ndim > 0 and value.shape[0] == batch
         }
         return image.flatten(0, 1)[:, None], replace(level, **repeated)
     if present == 1:
@@ -36,6 +34,4 @@ def restore_channels(clean: Tensor, channels: int) -> Tensor:
     present = clean.shape[1]
     if present == channels:
         return clean
-    return (
-        clean.mean(dim=1, keepdim=True) if channels == 1 else clean.reshape(-1, channels, *clean.shape[-2:])
-    )
+    return clean.mean(dim=1, keepdim=True) if channels == 1 else clean.reshape(-1, channels, *clean.shape[-2:])

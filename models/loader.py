@@ -37,9 +37,7 @@ def find_file(name_or_path: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         raise DenoiseError(f"denoiser '{path}' is a folder; name the weight file inside it.")
     if not path.is_file():
-        raise DenoiseError(
-            f"denoiser '{path}' is neither a bundled name ({', '.join(bundled())}) nor a file."
-        )
+        raise DenoiseError(f"denoiser '{path}' is neither a bundled name ({', '.join(bundled())}) nor a file.")
     return path
 
 
@@ -67,9 +65,7 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             "ask its author for a safetensors file."
         ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise DenoiseError(
-            f"'{path.name}' is not a readable weight file ({error}); download it again."
-        ) from error
+        raise DenoiseError(f"'{path.name}' is not a readable weight file ({error}); download it again.") from error
     return _unwrap(content, path), {}
 
 
@@ -83,18 +79,14 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in tensors.items()}
 
 
-def build(
-    architecture: Architecture, state: dict[str, Tensor], card: dict[str, str]
-) -> tuple[torch.nn.Module, Spec]:
+def build(architecture: Architecture, state: dict[str, Tensor], card: dict[str, str]) -> tuple[torch.nn.Module, Spec]:
     """The network with its weights in float32, and its spec with the card of the file."""
     state = dict(architecture.prepare(state))
     network = architecture.build(state)
     try:
         network.load_state_dict({key: value.float() for key, value in state.items()})
     except RuntimeError as error:
-        raise DenoiseError(
-            f"the file looks like {architecture.name}, but its tensors do not fit: {error}"
-        ) from error
+        raise DenoiseError(f"the file looks like {architecture.name}, but its tensors do not fit: {error}") from error
     spec = replace(architecture.spec(state), card=card)
     if "halo" in card:
         spec = replace(spec, halo=int(card["halo"]))

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ..imaging.estimation import estimate_sigma
+from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
 from ..imaging.tiling import Tile, plan, split_tile
 from ..monitor import Monitor
 from .adapters import predict_clean
 from .channels import fit_channels, restore_channels
-from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
 from .contract import Spec
 from .placement import Placement
 from .precision import pick_dtype
@@ -70,9 +70,7 @@ class NetworkDenoiser:
         with torch.no_grad():
             for frame in range(planes.shape[0]):
                 part = monitor.part(frame, planes.shape[0])
-                clean[frame : frame + 1] = self._frame(
-                    planes[frame : frame + 1], level.frames(frame, frame + 1), part
-                )
+                clean[frame : frame + 1] = self._frame(planes[frame : frame + 1], level.frames(frame, frame + 1), part)
         monitor.note("seconds", time.perf_counter() - started)
         monitor.note("device", str(self.placement.device))
         return restore_channels(clean, image.shape[1])
@@ -107,9 +105,7 @@ class NetworkDenoiser:
         network = self.placement.ready(self._bytes(*tile.window))
         clean = self._forward(network, window, level, self.dtype)
         if self.dtype != torch.float32 and not torch.isfinite(clean).all():
-            monitor.note(
-                "repeated in fp32", f"NaN in {self.dtype} at row {rows.start}, column {columns.start}"
-            )
+            monitor.note("repeated in fp32", f"NaN in {self.dtype} at row {rows.start}, column {columns.start}")
             clean = self._forward(network, window, level, torch.float32)
         if not torch.isfinite(clean).all():
             raise DenoiseError(

@@ -90,6 +90,4 @@ def check_step(state: State, clean: Tensor) -> None:
     if state.done:
         raise ValueError(f"all {state.steps} steps are taken; start again to denoise further.")
     if clean.shape != state.x.shape:
-        raise ValueError(
-            f"the clean estimate is {tuple(clean.shape)}, but the sample is {tuple(state.x.shape)}."
-        )
+        raise ValueError(f"the clean estimate is {tuple(clean.shape)}, but the sample is {tuple(state.x.shape)}.")

@@ -33,9 +33,7 @@ class DnCNN(nn.Module):
 
 
 def _convolutions(state: StateDict) -> list[str]:
-    names = [
-        key for key in state if key.startswith("model.") and key.endswith(".weight") and state[key].ndim == 4
-    ]
+    names = [key for key in state if key.startswith("model.") and key.endswith(".weight") and state[key].ndim == 4]
     return sorted(names, key=lambda key: int(key.split(".")[1]))
 
 

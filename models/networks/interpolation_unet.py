@@ -128,9 +128,7 @@ def _spec(state: StateDict) -> Spec:
 register(
     Architecture(
         name="InterpolationUNet",
-        detect=lambda state: (
-            "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state
-        ),
+        detect=lambda state: "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state,
         build=lambda state: InterpolationUNet(*_hyper(state)),
         spec=_spec,
     )
