@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ class Level:
     """What is known about the noise in an image.
 
     sigma: standard deviation on the [0,1] scale: a number, [B], [B,1,H,W], or None when unknown.
-    alpha: position on the path from clean (0) to noisy (1) of arXiv 2305.04457: a number or [B]; 1 = the input as it is.
+    alpha: position on the path from clean (0) to noisy (1), arXiv 2305.04457: a number or [B]; 1 = the input as it is.
     condition: class label of a conditional network: a number or [B] integers; None = unconditional.
     """
 
@@ -32,7 +33,7 @@ class Level:
         return Level(*(_frames(v, start, stop) for v in (self.sigma, self.alpha, self.condition)))
 
 
-def _frames(value, start: int, stop: int):
+def _frames(value: Any, start: int, stop: int) -> Any:
     batched = isinstance(value, Tensor) and value.ndim > 0 and value.shape[0] > 1
     return value[start:stop] if batched else value
 

@@ -73,7 +73,7 @@ def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: L
         raise DenoiseError(f"{spec.name} takes one sigma per picture, not a map; give it a number.")
     ratio = 2 * sigma  # noise-to-signal on the [-1,1] scale
     signal = (1 + ratio**2).rsqrt()  # √ᾱ
-    timestep = match_timestep(network.alphas_cumprod, sigma)
+    timestep = match_timestep(network.get_buffer("alphas_cumprod"), sigma)
     noisy = signal * (2 * image - 1)
     labels = _labels(spec, image, level)
     output = (network(noisy, timestep) if labels is None else network(noisy, timestep, labels)).float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -49,9 +50,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
 def free_host_bytes() -> int:
     """Memory the operating system could still hand out, in bytes."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            available = next(line for line in lines if line.startswith("MemAvailable"))
-            return int(available.split()[1]) * 1024
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        available = next(line for line in lines if line.startswith("MemAvailable"))
+        return int(available.split()[1]) * 1024
     except (OSError, StopIteration):
         pass  # not Linux
     names = getattr(os, "sysconf_names", {})

@@ -81,7 +81,7 @@ class Scheduler(Protocol):
         ...
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
-        """One reverse step with the clean estimate [B,C,H,W]; noise [B,C,H,W] is given, or drawn from the state's seed."""
+        """One reverse step with the clean estimate [B,C,H,W]; noise of that shape is given, or drawn from the seed."""
         ...
 
 

@@ -38,20 +38,39 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks of one resolution, with the convolution that leaves it (`down`) or enters it (`up`)."""
+    """Blocks of one resolution."""
 
-    def __init__(self, width: int, count: int, down: int | None = None, up: int | None = None) -> None:
+    def __init__(self, width: int, count: int) -> None:
         super().__init__()
-        if up is not None:
-            self.up = nn.ConvTranspose2d(up, width, 2, stride=2, bias=False)
         self.blocks = nn.ModuleList(Block(width) for _ in range(count))
-        if down is not None:
-            self.down = nn.Conv2d(width, down, 2, stride=2, bias=False)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x, embedding)
         return x
+
+
+class EncoderStage(Stage):
+    """Blocks, then a strided convolution; gives the skip and the halved features."""
+
+    def __init__(self, width: int, deeper: int, count: int) -> None:
+        super().__init__(width, count)
+        self.down = nn.Conv2d(width, deeper, 2, stride=2, bias=False)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        skip = super().forward(x, embedding)
+        return skip, self.down(skip)
+
+
+class DecoderStage(Stage):
+    """A transposed convolution doubles the features' size, the skip is added, then blocks."""
+
+    def __init__(self, width: int, deeper: int, count: int) -> None:
+        super().__init__(width, count)
+        self.up = nn.ConvTranspose2d(deeper, width, 2, stride=2, bias=False)
+
+    def forward(self, x: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
+        return super().forward(self.up(x) + skip, embedding)
 
 
 class InterpolationUNet(nn.Module):
@@ -69,9 +88,9 @@ class InterpolationUNet(nn.Module):
         pairs = list(zip(widths, widths[1:], blocks, strict=False))
         self.multiple = 2 ** len(blocks)
         self.stem = nn.Conv2d(4 * channels, width, 3, padding=1, bias=False)
-        self.encoder = nn.ModuleList(Stage(w, n, down=deeper) for w, deeper, n in pairs)
+        self.encoder = nn.ModuleList(EncoderStage(w, deeper, n) for w, deeper, n in pairs)
         self.middle = Stage(widths[-1], blocks[-1])
-        self.decoder = nn.ModuleList(Stage(w, n, up=deeper) for w, deeper, n in reversed(pairs))
+        self.decoder = nn.ModuleList(DecoderStage(w, deeper, n) for w, deeper, n in reversed(pairs))
         self.head = nn.Conv2d(width, 4 * channels, 3, padding=1, bias=False)
         self.time_embed = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING)
@@ -85,12 +104,11 @@ class InterpolationUNet(nn.Module):
         features = self.stem(F.pixel_unshuffle(padded, 2))
         skips = []
         for stage in self.encoder:
-            features = stage(features, embedding)
-            skips.append(features)
-            features = stage.down(features)
+            skip, features = stage(features, embedding)
+            skips.append(skip)
         features = self.middle(features, embedding)
         for stage in self.decoder:
-            features = stage(stage.up(features) + skips.pop(), embedding)
+            features = stage(features, skips.pop(), embedding)
         clean = padded + F.pixel_shuffle(self.head(features), 2)
         return clean[..., :height, :width]
 
