@@ -2,7 +2,13 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "realdenoise"
@@ -13,3 +19,29 @@ _spec = importlib.util.spec_from_file_location(NAME, ROOT / "__init__.py", submo
 _module = importlib.util.module_from_spec(_spec)
 sys.modules[NAME] = _module
 _spec.loader.exec_module(_module)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder with test images and published weights that lies beside this checkout; a plain clone has none."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data" / "README.md").is_file():
+        pytest.skip("needs the benchmark data in ../shared, which a plain clone does not have")
+    return folder
+
+
+@pytest.fixture
+def cbsd68(shared: Path) -> Callable[[int, float], list[tuple[torch.Tensor, torch.Tensor]]]:
+    """(count, sigma of 255) → the first `count` pictures as (clean, noisy) [1,H,W,3], noise drawn per picture index."""
+
+    def load(count: int, sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        pairs = []
+        for index, path in enumerate(sorted((shared / "data/test/cbsd68").iterdir())[:count]):
+            clean = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+            noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
+            pairs.append(
+                (torch.from_numpy(clean)[None], torch.from_numpy(clean + noise * np.float32(sigma / 255))[None])
+            )
+        return pairs
+
+    return load

@@ -1,0 +1,40 @@
+"""The package as it is installed: complete, light, and without a forbidden import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("cli", "headless", "imaging", "models", "nodes", "schedulers", "training")
+
+
+def settings() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_every_package_of_the_tree_is_installed():
+    folders = {path.parent for top in CODE for path in (ROOT / top).rglob("__init__.py")}
+    expected = {"realdenoise"} | {"realdenoise." + ".".join(f.relative_to(ROOT).parts) for f in folders}
+    assert set(settings()["tool"]["setuptools"]["packages"]) == expected
+
+
+def test_requirements_install_nothing():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+def test_import_pulls_in_no_slow_library():
+    code = (
+        "import importlib.util, sys; from pathlib import Path; root = Path(sys.argv[1]);"
+        "spec = importlib.util.spec_from_file_location('pack', root / '__init__.py', submodule_search_locations=[str(root)]);"
+        "module = importlib.util.module_from_spec(spec); sys.modules['pack'] = module; spec.loader.exec_module(module);"
+        "slow = {'spandrel', 'scipy', 'kornia', 'torchvision', 'diffusers', 'av', 'matplotlib', 'skimage'} & set(sys.modules);"
+        "assert not slow, slow"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
