@@ -1,1 +1,52 @@
-"""."""
+"""The `realdenoise` command.
+
+Every file beside this one whose name does not start with an underscore is a command of that name (`_` reads `-`).
+It offers `add_parser(subparsers)`, which adds its argparse parser under that name, and `run(args) -> int`, which
+returns the exit code. Heavy libraries are imported inside `run`, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from ._errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, UsageError, sentence
+
+__all__ = ["main"]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(prog="realdenoise", description="Denoise pictures and measure the result.")
+    subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f".{module.name}", __name__).add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        argv: the words after `realdenoise`; None = those of this process.
+    """
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as end:  # argparse has already said what is wrong, or shown the help
+        return EXIT_USAGE if end.code else 0
+    command = importlib.import_module(f".{args.command.replace('-', '_')}", __name__)
+    try:
+        return command.run(args)
+    except UsageError as error:
+        print(f"realdenoise {args.command}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (ValueError, TypeError, OSError) as error:
+        print(f"realdenoise {args.command}: {sentence(error)}", file=sys.stderr)
+        return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print(f"realdenoise {args.command}: interrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
