@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -10,12 +11,15 @@ from torch import Tensor
 
 from ..layout import check_image
 from ..randomness import generator
-from .gaussian import gaussian
+from .camera import CAMERA, VARIED_CAMERA
+from .compression import JPEG, WEBP
+from .gaussian import GAUSSIAN
+from .impulse import RANDOM_IMPULSE, SALT_AND_PEPPER
+from .kind import NoiseKind
 
-FrameNoise = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
-"""(clean [H,W,C] float32, amount, generator) → noisy [H,W,C] float32, not clipped."""
-
-NOISE_KINDS: dict[str, FrameNoise] = {"gaussian": gaussian}
+NOISE_KINDS: Mapping[str, NoiseKind] = MappingProxyType(
+    {kind.name: kind for kind in (GAUSSIAN, CAMERA, VARIED_CAMERA, SALT_AND_PEPPER, RANDOM_IMPULSE, JPEG, WEBP)}
+)
 
 
 def add_noise(
@@ -36,7 +40,7 @@ def add_noise(
         raise ValueError(f"noise kind {kind!r} is unknown; use one of {', '.join(NOISE_KINDS)}.")
     colour = image[..., :3].to("cpu", torch.float32)
     frames = [
-        NOISE_KINDS[kind](frame.numpy(), amount, generator(seed, frame=first_frame + index))
+        NOISE_KINDS[kind].apply(frame.numpy(), amount, generator(seed, frame=first_frame + index))
         for index, frame in enumerate(colour)
     ]
     noisy = torch.from_numpy(np.stack(frames)).to(image.device, image.dtype)
