@@ -15,7 +15,7 @@ from ..imaging.level import DenoiseError
 from .contract import Spec
 from .network_denoiser import NetworkDenoiser
 from .placement import PlainPlacement, resolve_device
-from .registry import Architecture, find
+from .registry import Architecture, Weights, find
 
 WEIGHTS = Path(__file__).parent / "weights"
 PICKLES = (".pth", ".pt", ".ckpt", ".bin")
@@ -79,15 +79,16 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in tensors.items()}
 
 
-def build(architecture: Architecture, state: dict[str, Tensor], card: dict[str, str]) -> tuple[torch.nn.Module, Spec]:
+def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module, Spec]:
     """The network with its weights in float32, and its spec with the card of the file."""
-    state = dict(architecture.prepare(state))
-    network = architecture.build(state)
+    weights = replace(weights, state=architecture.prepare(weights.state))
+    card = dict(weights.metadata)
+    network = architecture.build(weights)
     try:
-        network.load_state_dict({key: value.float() for key, value in state.items()})
+        network.load_state_dict({key: value.float() for key, value in weights.state.items()})
     except RuntimeError as error:
         raise DenoiseError(f"the file looks like {architecture.name}, but its tensors do not fit: {error}") from error
-    spec = replace(architecture.spec(state), card=card)
+    spec = replace(architecture.spec(weights), card=card)
     if "halo" in card:
         spec = replace(spec, halo=int(card["halo"]))
     return network.eval(), spec
@@ -113,9 +114,10 @@ def load_denoiser(
     state, card = read_state(path)
     if not state:
         raise DenoiseError(f"'{path.name}' holds no tensors; download it again.")
-    architecture = find(state)
+    weights = Weights(state, card)
+    architecture = find(weights)
     if architecture is None:
         raise DenoiseError(f"'{path.name}' is of no known architecture.")
-    network, spec = build(architecture, state, card)
+    network, spec = build(architecture, weights)
     spec = replace(spec, name=path.stem)
     return NetworkDenoiser(network, spec, PlainPlacement(network, resolve_device(device)), precision, tile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -15,18 +15,27 @@ StateDict = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
+class Weights:
+    """What a weight file holds: its tensors by name, and what it says about itself (safetensors metadata)."""
+
+    state: StateDict
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Architecture:
     """One network family.
 
-    detect: whether a state dict is of this family (names and shapes only). build: the network with the state dict's
-    own sizes, weights not yet loaded. spec: its metadata. prepare: renames or strips keys before loading.
+    detect: whether the weights are of this family, by names and shapes; metadata may only decide between equal ones.
+    build: the network with the file's own sizes, weights not yet loaded. spec: its metadata, `card` left empty.
+    prepare: renames or strips keys before `build`, `spec` and loading.
     priority: tried in falling order; the more specific pattern needs the higher number.
     """
 
     name: str
-    detect: Callable[[StateDict], bool]
-    build: Callable[[StateDict], nn.Module]
-    spec: Callable[[StateDict], Spec]
+    detect: Callable[[Weights], bool]
+    build: Callable[[Weights], nn.Module]
+    spec: Callable[[Weights], Spec]
     prepare: Callable[[StateDict], StateDict] = dict
     priority: int = 0
 
@@ -50,9 +59,9 @@ def architectures() -> list[Architecture]:
     return sorted(_architectures.values(), key=lambda a: (-a.priority, a.name))
 
 
-def find(state: StateDict) -> Architecture | None:
-    """The family this state dict belongs to, or None."""
-    return next((a for a in architectures() if a.detect(state)), None)
+def find(weights: Weights) -> Architecture | None:
+    """The family these weights belong to, or None."""
+    return next((a for a in architectures() if a.detect(weights)), None)
 
 
 def count_blocks(state: StateDict, prefix: str) -> int:

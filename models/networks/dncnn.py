@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..contract import Spec
-from ..registry import Architecture, StateDict, register
+from ..registry import Architecture, StateDict, Weights, register
 
 
 class DnCNN(nn.Module):
@@ -37,7 +37,8 @@ def _convolutions(state: StateDict) -> list[str]:
     return sorted(names, key=lambda key: int(key.split(".")[1]))
 
 
-def _detect(state: StateDict) -> bool:
+def _detect(weights: Weights) -> bool:
+    state = weights.state
     names = _convolutions(state)
     if len(names) < 3 or not all(key.startswith("model.") for key in state):
         return False
@@ -57,8 +58,8 @@ def _hyper(state: StateDict) -> dict:
     }
 
 
-def _spec(state: StateDict) -> Spec:
-    hyper = _hyper(state)
+def _spec(weights: Weights) -> Spec:
+    hyper = _hyper(weights.state)
     return Spec(
         name="DnCNN",
         architecture="DnCNN",
@@ -70,4 +71,4 @@ def _spec(state: StateDict) -> Spec:
     )
 
 
-register(Architecture(name="DnCNN", detect=_detect, build=lambda state: DnCNN(**_hyper(state)), spec=_spec))
+register(Architecture(name="DnCNN", detect=_detect, build=lambda weights: DnCNN(**_hyper(weights.state)), spec=_spec))

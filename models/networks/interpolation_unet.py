@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..contract import Spec
-from ..registry import Architecture, StateDict, count_blocks, register
+from ..registry import Architecture, StateDict, Weights, count_blocks, register
 from .padding import pad_to_multiple
 
 EMBEDDING = 128
@@ -129,8 +129,8 @@ def _hyper(state: StateDict) -> tuple[int, tuple[int, ...], int]:
     return width, (*blocks, count_blocks(state, "middle.blocks")), planes // 4
 
 
-def _spec(state: StateDict) -> Spec:
-    width, blocks, channels = _hyper(state)
+def _spec(weights: Weights) -> Spec:
+    width, blocks, channels = _hyper(weights.state)
     return Spec(
         name="InterpolationUNet",
         architecture="InterpolationUNet",
@@ -146,8 +146,8 @@ def _spec(state: StateDict) -> Spec:
 register(
     Architecture(
         name="InterpolationUNet",
-        detect=lambda state: "stem.weight" in state and "time_embed.2.weight" in state and "head.weight" in state,
-        build=lambda state: InterpolationUNet(*_hyper(state)),
+        detect=lambda weights: {"stem.weight", "time_embed.2.weight", "head.weight"} <= weights.state.keys(),
+        build=lambda weights: InterpolationUNet(*_hyper(weights.state)),
         spec=_spec,
     )
 )
