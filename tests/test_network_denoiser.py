@@ -105,7 +105,7 @@ def test_colour_network_on_gray_gives_the_mean_of_its_planes():
 
 
 def test_cancel_is_seen_between_layers():
-    class Cancelled(Exception):
+    class CancelledError(Exception):
         pass
 
     calls = []
@@ -113,9 +113,9 @@ def test_cancel_is_seen_between_layers():
     def cancel():
         calls.append(1)
         if len(calls) > 2:
-            raise Cancelled
+            raise CancelledError
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         wrap(convolutions(depth=10), radius=10)(torch.rand(1, 3, 16, 16), Level(), Monitor(check_cancel=cancel))
     assert len(calls) == 3
 

@@ -29,12 +29,13 @@ def test_requirements_install_nothing():
 
 
 def test_import_pulls_in_no_slow_library():
-    code = (
-        "import importlib.util, sys; from pathlib import Path; root = Path(sys.argv[1]);"
-        "spec = importlib.util.spec_from_file_location('pack', root / '__init__.py', submodule_search_locations=[str(root)]);"
-        "module = importlib.util.module_from_spec(spec); sys.modules['pack'] = module; spec.loader.exec_module(module);"
-        "slow = {'spandrel', 'scipy', 'kornia', 'torchvision', 'diffusers', 'av', 'matplotlib', 'skimage'} & set(sys.modules);"
-        "assert not slow, slow"
-    )
-    run = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=False)
+    code = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("pack", r"{ROOT}/__init__.py", submodule_search_locations=[r"{ROOT}"])
+sys.modules["pack"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["pack"])
+slow = {{"spandrel", "scipy", "kornia", "torchvision", "diffusers", "av", "matplotlib", "skimage"}} & set(sys.modules)
+assert not slow, slow
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

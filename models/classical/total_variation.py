@@ -1,0 +1,60 @@
+"""Total variation by Chambolle's dual projection (Chambolle 2004)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...monitor import Monitor
+from .base import ClassicalDenoiser, register
+
+WEIGHT = 0.7
+"""Weight per sigma that maximises PSNR around sigma 25 of 255 on photographs."""
+TOLERANCE, MOST_ITERATIONS = 2e-4, 200
+STEP = 0.25
+
+
+def _gradient(image: Tensor) -> Tensor:
+    """Forward differences [2,C,H,W], zero at the far border."""
+    field = image.new_zeros(2, *image.shape[1:])
+    field[0, :, :-1] = image[0, :, 1:] - image[0, :, :-1]
+    field[1, :, :, :-1] = image[0, :, :, 1:] - image[0, :, :, :-1]
+    return field
+
+
+def _divergence(field: Tensor) -> Tensor:
+    """The negative adjoint of `_gradient`: [2,C,H,W] → [1,C,H,W]."""
+    result = field[0] + field[1]
+    result[:, 1:] -= field[0, :, :-1]
+    result[:, :, 1:] -= field[1, :, :, :-1]
+    return result[None]
+
+
+def total_variation(
+    image: Tensor, sigma: Tensor, monitor: Monitor, weight: float = WEIGHT, iterations: int = MOST_ITERATIONS
+) -> Tensor:
+    """argmin_u TV(u) + |u − image|²/(2·weight·sigma), plane by plane in one go.
+
+    Stops when the objective changes by less than 2e-4 of its first value. image [1,C,H,W]; sigma on the [0,1] scale.
+    """
+    strength = weight * float(sigma)
+    if strength == 0:
+        return image
+    dual = image.new_zeros(2, *image.shape[1:])
+    clean, first, last = image, 0.0, 0.0
+    for index in range(iterations):
+        residual = _divergence(dual)
+        clean = image + residual
+        slope = _gradient(clean)
+        norm = slope.square().sum(dim=0, keepdim=True).sqrt_()
+        energy = float(residual.square().sum() + strength * norm.sum()) / image.numel()
+        if index == 0:
+            first = energy
+        elif abs(last - energy) < TOLERANCE * first:
+            break
+        last = energy
+        dual = (dual + STEP * slope) / (1 + norm * (STEP / strength))
+        monitor.advance((index + 1) / iterations)
+    return clean
+
+
+register(ClassicalDenoiser("tv", "Total variation", "Chambolle 2004", total_variation))

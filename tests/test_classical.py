@@ -1,0 +1,136 @@
+"""Classical denoisers: never below scikit-image at the same parameters, and well-behaved on every input."""
+
+import numpy as np
+import pytest
+import torch
+from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.models.classical.base import classical
+from realdenoise.models.classical.bilateral import bilateral
+from realdenoise.models.classical.diffusion import heat
+from realdenoise.models.classical.non_local_means import non_local_means
+from realdenoise.models.classical.total_variation import total_variation
+from realdenoise.models.classical.wavelet import wavelet
+from realdenoise.monitor import Monitor
+from skimage import data, restoration
+
+SIGMA = 25 / 255
+TORCH_SIGMA = torch.full((1, 1, 1, 1), SIGMA)
+OWN = sorted(set(classical()) - {"bm3d"})
+
+
+@pytest.fixture(scope="module")
+def cat() -> tuple[np.ndarray, np.ndarray]:
+    """A photograph [120,160,3] and the same with noise of sigma 25."""
+    clean = data.chelsea()[60:180, 100:260].astype(np.float32) / 255
+    noise = np.random.default_rng(0).standard_normal(clean.shape, dtype=np.float32)
+    return clean, clean + noise * np.float32(SIGMA)
+
+
+def planes(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None]
+
+
+def decibels(clean: np.ndarray, picture) -> float:
+    if isinstance(picture, torch.Tensor):
+        picture = picture[0].permute(1, 2, 0).numpy()
+    return float(-10 * np.log10(np.mean((picture - clean) ** 2)))
+
+
+def test_non_local_means_against_scikit_image(cat):
+    clean, noisy = cat
+    for patch in (3, 5):
+        theirs = restoration.denoise_nl_means(
+            noisy, patch, 6, h=0.7 * SIGMA, sigma=SIGMA, fast_mode=False, channel_axis=2
+        )
+        ours = non_local_means(planes(noisy), TORCH_SIGMA, Monitor(), 0.7, patch)
+        assert decibels(clean, ours) > decibels(clean, theirs) - 0.05
+
+
+def test_total_variation_equals_scikit_image(cat):
+    _, noisy = cat
+    theirs = restoration.denoise_tv_chambolle(noisy, weight=0.7 * SIGMA, channel_axis=2)
+    ours = total_variation(planes(noisy), TORCH_SIGMA, Monitor(), weight=0.7)[0].permute(1, 2, 0).numpy()
+    assert np.abs(ours - theirs).max() < 2e-3
+
+
+def test_bilateral_against_scikit_image(cat):
+    clean, noisy = cat
+    inside = noisy.clip(0, 1)  # scikit-image refuses values below zero
+    theirs = restoration.denoise_bilateral(
+        inside, win_size=11, sigma_color=2.8 * SIGMA, sigma_spatial=1.8, bins=100_000, channel_axis=2
+    )
+    ours = bilateral(planes(inside), TORCH_SIGMA, Monitor(), 1.8, 2.8)
+    assert decibels(clean, ours) > decibels(clean, theirs) - 0.05
+
+
+def test_wavelet_against_scikit_image(cat):
+    clean, noisy = cat
+    theirs = restoration.denoise_wavelet(
+        noisy, sigma=SIGMA, wavelet="db2", wavelet_levels=4, method="BayesShrink", channel_axis=2, rescale_sigma=True
+    )
+    ours = wavelet(planes(noisy), TORCH_SIGMA, Monitor(), 4)
+    assert decibels(clean, ours) > decibels(clean, theirs) - 0.05
+
+
+def test_wavelet_without_noise_reconstructs_exactly(cat):
+    clean, _ = cat
+    assert (wavelet(planes(clean), torch.zeros(1, 1, 1, 1), Monitor()) - planes(clean)).abs().max() < 1e-5
+
+
+def test_heat_is_a_gaussian_blur_and_keeps_the_mean():
+    spot = torch.zeros(1, 1, 41, 41)
+    spot[..., 20, 20] = 1
+    blurred = heat(spot, torch.ones(1, 1, 1, 1), Monitor(), time=3.0)[0, 0]
+    offset = torch.arange(41.0) - 20
+    assert float(blurred.sum()) == pytest.approx(1, abs=1e-5)
+    assert float((blurred.sum(0) * offset**2).sum()) == pytest.approx(2 * 3.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_gain_on_a_photograph(cat, name):
+    clean, noisy = cat
+    floor = {"nlm": 8.0, "bilateral": 7.5, "tv": 7.0, "wavelet": 6.5, "perona_malik": 6.0, "heat": 5.0}[name]
+    result = classical()[name](planes(noisy), Level(SIGMA))
+    assert decibels(clean, result) > decibels(clean, noisy) + floor
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 1, 5, 3), (3, 3, 17, 33)])
+def test_any_size_batch_and_plane_count(name, shape):
+    noisy = torch.rand(*shape)
+    result = classical()[name](noisy, Level(torch.full((shape[0],), SIGMA)))
+    assert result.shape == noisy.shape and torch.isfinite(result).all()
+    alone = classical()[name](noisy[-1:], Level(SIGMA))
+    assert torch.allclose(result[-1:], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_noise_changes_nothing(name):
+    picture = torch.rand(1, 3, 12, 14)
+    assert torch.allclose(classical()[name](picture, Level(0.0)), picture, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_sigma_maps_are_refused_in_words(name):
+    with pytest.raises(DenoiseError, match="not a map"):
+        classical()[name](torch.rand(1, 3, 8, 8), Level(torch.rand(1, 1, 8, 8)))
+
+
+def test_strength_scales_sigma():
+    picture = torch.rand(1, 3, 12, 14)
+    method = classical()["nlm"]
+    assert torch.equal(method.with_strength(2.0)(picture, Level(0.05)), method(picture, Level(0.1)))
+    with pytest.raises(ValueError, match="strength"):
+        method.with_strength(0)
+
+
+def test_bm3d_runs_or_says_what_to_install(cat):
+    clean, noisy = cat
+    method = classical()["bm3d"]
+    try:
+        import bm3d  # noqa: F401
+    except ImportError:
+        with pytest.raises(DenoiseError, match="pip install bm3d"):
+            method(planes(noisy), Level(SIGMA))
+    else:
+        assert decibels(clean, method(planes(noisy), Level(SIGMA))) > decibels(clean, noisy) + 9
