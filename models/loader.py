@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from ..imaging.level import DenoiseError
 from .contract import Spec
 from .network_denoiser import NetworkDenoiser
-from .placement import PlainPlacement, resolve_device
+from .placement import Placement, PlainPlacement, resolve_device
 from .registry import Architecture, Weights, find
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -99,6 +100,7 @@ def load_denoiser(
     device: str | torch.device = "auto",
     precision: str = "auto",
     tile: int = 0,
+    place: Callable[[torch.nn.Module], Placement] | None = None,
 ) -> NetworkDenoiser:
     """Load a bundled denoiser by name, or any weight file by path.
 
@@ -106,6 +108,7 @@ def load_denoiser(
         device: auto, cpu, cuda, cuda:1, mps …
         precision: auto, fp32, bf16, fp16.
         tile: tile side in pixels; 0 = automatic.
+        place: decides where the network runs instead of `device`, for hosts that manage memory themselves.
 
     Raises:
         DenoiseError: no such file, unreadable, dangerous, or of no known architecture. ValueError: device, precision.
@@ -120,4 +123,5 @@ def load_denoiser(
         raise DenoiseError(f"'{path.name}' is of no known architecture.")
     network, spec = build(architecture, weights)
     spec = replace(spec, name=path.stem)
-    return NetworkDenoiser(network, spec, PlainPlacement(network, resolve_device(device)), precision, tile)
+    placement = place(network) if place else PlainPlacement(network, resolve_device(device))
+    return NetworkDenoiser(network, spec, placement, precision, tile)

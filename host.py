@@ -1,0 +1,223 @@
+"""The only file that knows ComfyUI: progress, cancellation, memory, folders. Everything here also works without it.
+
+Nothing of ComfyUI is imported unless it is already running in this process, so that a library that happens to be
+called `comfy` or `folder_paths` is never taken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from .imaging.level import DenoiseError
+from .models.loader import SUFFIXES, bundled, find_file
+from .models.placement import Placement, PlainPlacement, resolve_device
+from .monitor import Monitor
+
+MODEL_FOLDER = "denoisers"
+UPSCALE_FOLDER = "upscale_models"
+MODELS_VARIABLE = "REALDENOISE_MODELS"
+"""Environment variable: folders with weight files, separated like PATH; used outside ComfyUI."""
+DEVICES = ("auto", "cpu")
+PREVIEW_SIDE = 512
+PREVIEW_SECONDS = 0.7
+TICKS = 1000
+
+
+def _comfy(name: str) -> Any:
+    """A module of the ComfyUI that runs in this process, or None."""
+    return sys.modules.get(name)
+
+
+def is_hosted() -> bool:
+    """Whether ComfyUI runs in this process."""
+    return _comfy("comfy.model_management") is not None and _comfy("folder_paths") is not None
+
+
+# --------------------------------------------------------------------------------------------- progress and cancelling
+
+
+def monitor(node_id: str | None = None) -> Monitor:
+    """A monitor wired to ComfyUI's progress bar, previews and cancel button; outside ComfyUI nobody watches it."""
+    if not is_hosted():
+        return Monitor()
+    return Monitor(_Progress(node_id), _comfy("comfy.model_management").throw_exception_if_processing_interrupted)
+
+
+class _Progress:
+    """Feeds a ComfyUI progress bar: every thousandth, and a preview at most every PREVIEW_SECONDS."""
+
+    def __init__(self, node_id: str | None) -> None:
+        self._bar = _comfy("comfy.utils").ProgressBar(TICKS, node_id)
+        self._tick = -1
+        self._next_preview = 0.0
+
+    def __call__(self, fraction: float, preview: Tensor | None) -> None:
+        tick = round(fraction * TICKS)
+        shown = None
+        if preview is not None and time.monotonic() >= self._next_preview:
+            shown = ("JPEG", preview_picture(preview), None)
+            self._next_preview = time.monotonic() + PREVIEW_SECONDS
+        if tick != self._tick or shown is not None:
+            self._tick = tick
+            self._bar.update_absolute(tick, TICKS, shown)
+
+
+def preview_picture(planes: Tensor, side: int = PREVIEW_SIDE) -> Image.Image:
+    """First frame of [B,C,H,W] in [0,1] as an 8-bit picture, no side longer than `side` pixels."""
+    frame = planes[:1].detach().float()
+    scale = side / max(frame.shape[-2:])
+    if scale < 1:
+        frame = F.interpolate(frame, size=[max(1, int(n * scale)) for n in frame.shape[-2:]], mode="area")
+    return to_pil(frame[0].permute(1, 2, 0))
+
+
+def to_pil(frame: Tensor) -> Image.Image:
+    """[H,W,C] in [0,1], C = 1, 3 or 4 → 8-bit picture, rounded."""
+    pixels = (frame.detach().float().clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
+    return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+
+
+# --------------------------------------------------------------------------------------------------- device and memory
+
+
+def place(network: nn.Module, device: str = "auto") -> Placement:
+    """Where `network` runs: managed by ComfyUI on its own device, or plainly on 'cpu' or, outside ComfyUI, anywhere."""
+    if is_hosted() and device == "auto":
+        return _ComfyPlacement(network)
+    return PlainPlacement(network, resolve_device(device))
+
+
+class _ComfyPlacement:
+    """Lets ComfyUI load the network when it is needed and evict it when another model needs the room."""
+
+    def __init__(self, network: nn.Module) -> None:
+        management = _comfy("comfy.model_management")
+        self.device: torch.device = management.get_torch_device()
+        self._patcher = _comfy("comfy.model_patcher").ModelPatcher(
+            network.eval(), load_device=self.device, offload_device=management.unet_offload_device()
+        )
+
+    def ready(self, activation_bytes: int) -> nn.Module:
+        """The network on its device, after ComfyUI has made room for it and its activations."""
+        # Plain modules cannot run half on the CPU, so the whole network has to be loaded.
+        _comfy("comfy.model_management").load_models_gpu(
+            [self._patcher], memory_required=activation_bytes, force_full_load=True
+        )
+        return self._patcher.model
+
+    def free_bytes(self) -> int:
+        """Free memory, counting the models that ComfyUI would evict for us."""
+        management = _comfy("comfy.model_management")
+        free = management.get_free_memory(self.device)
+        if self.device.type == "cpu":
+            return int(free)
+        others = [m for m in management.current_loaded_models if m.device == self.device and m.model is not None]
+        return int(free + sum(m.model_loaded_memory() for m in others if m.model is not self._patcher))
+
+
+# -------------------------------------------------------------------------------------------------------------- folders
+
+
+_plain_folders: dict[str, Path] = {}
+
+
+def set_folders(**folders: str | os.PathLike[str]) -> None:
+    """Outside ComfyUI: choose 'input', 'output' and 'temp' (default: ./input, ./output, a fresh temporary folder)."""
+    _plain_folders.update({name: Path(folder) for name, folder in folders.items()})
+
+
+def folder(kind: str) -> Path:
+    """The 'input', 'output' or 'temp' folder; created when it is missing."""
+    if is_hosted():
+        path = Path(_comfy("folder_paths").get_directory_by_type(kind))
+    elif kind == "temp" and kind not in _plain_folders:
+        path = _plain_folders["temp"] = Path(tempfile.mkdtemp(prefix="realdenoise-"))
+    else:
+        path = _plain_folders.get(kind, Path(kind))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def register_model_folder() -> None:
+    """Tell ComfyUI about models/denoisers; folders of extra_model_paths.yaml are kept."""
+    paths = _comfy("folder_paths")
+    if not is_hosted():
+        return
+    paths.add_model_folder_path(MODEL_FOLDER, str(Path(paths.models_dir) / MODEL_FOLDER))
+    folders, suffixes = paths.folder_names_and_paths[MODEL_FOLDER]
+    paths.folder_names_and_paths[MODEL_FOLDER] = (folders, set(suffixes) | set(SUFFIXES))
+
+
+def denoiser_files() -> dict[str, Path]:
+    """Every weight file a node may load, by the name it has in lists and workflows.
+
+    Bundled ones by their bare name, files of models/denoisers by their path inside it (always with '/'), files of
+    models/upscale_models behind 'upscale_models/'. Only what is listed can be loaded by a node.
+    """
+    files = {name: find_file(name) for name in bundled()}
+    if is_hosted():
+        listed = {**_hosted_files(UPSCALE_FOLDER, f"{UPSCALE_FOLDER}/"), **_hosted_files(MODEL_FOLDER, "")}
+    else:
+        roots = [Path(root) for root in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if root]
+        listed = {path.relative_to(root).as_posix(): path for root in roots for path in sorted(root.rglob("*"))}
+    usable = {name: path for name, path in listed.items() if path.suffix in SUFFIXES}
+    return files | {name: usable[name] for name in sorted(usable) if name not in files}
+
+
+def _hosted_files(key: str, prefix: str) -> dict[str, Path]:
+    paths = _comfy("folder_paths")
+    names = paths.get_filename_list(key) if key in paths.folder_names_and_paths else []
+    found = {prefix + name.replace(os.sep, "/"): paths.get_full_path(key, name) for name in names}
+    return {name: Path(path) for name, path in found.items() if path}
+
+
+def denoiser_file(name: str) -> Path:
+    """The file behind a listed name. Raises DenoiseError for any other name, so no path can leave the folders."""
+    files = denoiser_files()
+    if name not in files:
+        raise DenoiseError(
+            f"denoiser '{name}' is not installed; put its weight file into models/{MODEL_FOLDER}, refresh (R), "
+            f"or choose one of: {', '.join(files)}."
+        )
+    return files[name]
+
+
+# ---------------------------------------------------------------------------------------------------- showing on a node
+
+
+def show_images(image: Tensor, prefix: str = "realdenoise") -> list[dict[str, str]]:
+    """Save [B,H,W,C] in [0,1] as temporary PNGs → entries for `ui["images"]`; outside ComfyUI nothing is saved."""
+    if not is_hosted():
+        return []
+    return [_show(to_pil(frame), prefix) for frame in image]
+
+
+def _show(picture: Image.Image, prefix: str) -> dict[str, str]:
+    name = f"{prefix}_{uuid.uuid4().hex}.png"
+    picture.save(folder("temp") / name, compress_level=1)
+    return {"filename": name, "subfolder": "", "type": "temp"}
+
+
+def send_text(text: str, node_id: str | None) -> None:
+    """Show a passing line under a running node. Results belong into `ui["text"]`, which the cache keeps."""
+    server = _comfy("server")
+    if is_hosted() and server is not None and node_id is not None:
+        server.PromptServer.instance.send_progress_text(text, str(node_id))
+
+
+def shown(text: str | Sequence[str], **entries: Any) -> dict[str, Any]:
+    """The `ui` part of a node's answer: lines of text, and for example images=show_images(...)."""
+    return {"text": [text] if isinstance(text, str) else list(text), **entries}
