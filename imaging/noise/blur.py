@@ -22,11 +22,32 @@ def gaussian_taps(sigma: float) -> np.ndarray:
     return (taps / taps.sum()).astype(np.float32)
 
 
+def smooth_noise(shape: tuple[int, int, int], sigma: float, random: np.random.Generator) -> np.ndarray:
+    """Standard normal [H,W,C] whose neighbours are correlated as after a blur of `sigma` pixels; variance 1 everywhere.
+
+    Drawn with a margin, so that the border is like the middle.
+    """
+    height, width, channels = shape
+    if sigma <= 0:
+        return random.standard_normal(shape, dtype=np.float32)
+    taps = gaussian_taps(sigma)
+    taps /= np.sqrt(np.sum(taps**2))
+    margin = len(taps) - 1
+    field = random.standard_normal((height + margin, width + margin, channels), dtype=np.float32)
+    return _valid(_valid(field, taps, 0), taps, 1)
+
+
 def _along(field: np.ndarray, taps: np.ndarray, axis: int) -> np.ndarray:
-    radius, length = len(taps) // 2, field.shape[axis]
     pad = [(0, 0)] * field.ndim
-    pad[axis] = (radius, radius)
-    padded = np.pad(field, pad, mode="symmetric")
-    moved = np.moveaxis(padded, axis, 0)
-    result = sum(tap * moved[k : k + length] for k, tap in enumerate(taps))
-    return np.moveaxis(np.asarray(result), 0, axis)
+    pad[axis] = (len(taps) // 2, len(taps) // 2)
+    return _valid(np.pad(field, pad, mode="symmetric"), taps, axis)
+
+
+def _valid(field: np.ndarray, taps: np.ndarray, axis: int) -> np.ndarray:
+    """Convolution along one axis, shorter by len(taps) − 1."""
+    moved = np.moveaxis(field, axis, 0)
+    length = len(moved) - len(taps) + 1
+    result = taps[0] * moved[:length]
+    for k in range(1, len(taps)):
+        result += taps[k] * moved[k : k + length]
+    return np.moveaxis(result, 0, axis)

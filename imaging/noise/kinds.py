@@ -11,15 +11,23 @@ from torch import Tensor
 
 from ..layout import check_image
 from ..randomness import generator
+from .banding import BANDING
 from .camera import CAMERA, VARIED_CAMERA
 from .compression import JPEG, WEBP
+from .film_grain import FILM_GRAIN
 from .gaussian import GAUSSIAN
 from .impulse import RANDOM_IMPULSE, SALT_AND_PEPPER
 from .kind import NoiseKind
+from .poisson_gaussian import POISSON_GAUSSIAN
+from .quantisation import QUANTISATION
+from .speckle import SPECKLE
 
-NOISE_KINDS: Mapping[str, NoiseKind] = MappingProxyType(
-    {kind.name: kind for kind in (GAUSSIAN, CAMERA, VARIED_CAMERA, SALT_AND_PEPPER, RANDOM_IMPULSE, JPEG, WEBP)}
+_ALL = (
+    *(GAUSSIAN, POISSON_GAUSSIAN, CAMERA, VARIED_CAMERA, FILM_GRAIN, SPECKLE),
+    *(SALT_AND_PEPPER, RANDOM_IMPULSE, BANDING, QUANTISATION, JPEG, WEBP),
 )
+NOISE_KINDS: Mapping[str, NoiseKind] = MappingProxyType({kind.name: kind for kind in _ALL})
+"""Every kind under its name, in the order in which menus show them."""
 
 
 def add_noise(
