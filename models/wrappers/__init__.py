@@ -1,0 +1,1 @@
+"""Denoisers made of other denoisers: ensembles, stabilised variance, separate planes."""
