@@ -1,4 +1,4 @@
-"""How much noise each timestep of a diffusion chain adds: one table for the schedulers, the networks and the trainer."""
+"""How much noise each timestep of a diffusion chain adds: one table for schedulers, networks and trainer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from .level import DenoiseError
 
 BetaSchedule = Literal["linear", "scaled_linear", "cosine"]
 BETA_SCHEDULES: tuple[str, ...] = get_args(BetaSchedule)
-_DIFFUSERS_NAMES = {"squaredcos_cap_v2": "cosine"}
+_PUBLISHED: dict[str, BetaSchedule] = {
+    "linear": "linear",
+    "scaled_linear": "scaled_linear",
+    "squaredcos_cap_v2": "cosine",
+}
 CLEAN = -1
 """The time after the last step, where nothing of the noise is left."""
 
@@ -45,7 +49,8 @@ class NoiseSchedule:
             raise DenoiseError(f"train_steps must be at least 1, got {self.train_steps}.")
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise DenoiseError(
-                f"betas must rise inside (0, 1), got {self.beta_start} to {self.beta_end}; the usual ones are 0.0001 to 0.02."
+                f"betas must rise inside (0, 1), got {self.beta_start} to {self.beta_end}; "
+                "the usual ones are 0.0001 to 0.02."
             )
 
     @classmethod
@@ -65,9 +70,11 @@ class NoiseSchedule:
                 "the scheduler config lists its own trained_betas; only linear, scaled_linear and "
                 "squaredcos_cap_v2 schedules are known."
             )
-        kind = config.get("beta_schedule", "linear")
+        name = config.get("beta_schedule", "linear")
+        if name not in _PUBLISHED:
+            raise DenoiseError(f"the scheduler config has beta_schedule {name!r}; known are {', '.join(_PUBLISHED)}.")
         return cls(
-            _DIFFUSERS_NAMES.get(kind, kind),
+            _PUBLISHED[name],
             int(config.get("num_train_timesteps", 1000)),
             float(config.get("beta_start", 1e-4)),
             float(config.get("beta_end", 0.02)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from ..imaging.level import Level, Sigma
+from ..imaging.level import DenoiseError, Level, Sigma
+from ..imaging.randomness import normal
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class State:
     step: how many steps have been taken; the process is done when step reaches len(times) − 1.
     origin: the picture it started from, on the [0,1] scale, or None when it started from noise.
     sigma: noise level of `origin` when known. seed, first_frame: all that randomness depends on, with `step`.
-    clean: the last clean estimate, None before the first step. memory: a scheduler's own tensor (Heun's slope).
-    condition: class label for conditional networks.
+    clean: the last clean estimate as the scheduler used it (after clipping), None before the first step.
+    memory: a scheduler's own tensor (Heun's slope).
     """
 
     scheduler: Scheduler
@@ -33,7 +35,6 @@ class State:
     first_frame: int = 0
     clean: Tensor | None = None
     memory: Tensor | None = None
-    condition: int | Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -84,6 +85,10 @@ class Scheduler(Protocol):
         """One reverse step with the clean estimate [B,C,H,W]; noise of that shape is given, or drawn from the seed."""
         ...
 
+    def curves(self) -> dict[str, list[float]]:
+        """What the schedule looks like: named values, one per visit and the end point, for a chart."""
+        ...
+
 
 def check_step(state: State, clean: Tensor) -> None:
     """Raise ValueError when the process is over or the clean estimate has another shape than the sample."""
@@ -91,3 +96,29 @@ def check_step(state: State, clean: Tensor) -> None:
         raise ValueError(f"all {state.steps} steps are taken; start again to denoise further.")
     if clean.shape != state.x.shape:
         raise ValueError(f"the clean estimate is {tuple(clean.shape)}, but the sample is {tuple(state.x.shape)}.")
+
+
+def draw(state: State) -> Tensor:
+    """Standard normal noise for the step that `state` is about to take; depends on (seed, step, frame) alone.
+
+    Step 0 of the stream belongs to the noise a state starts from.
+    """
+    return normal(tuple(state.x.shape), state.seed, state.step + 1, state.first_frame).to(state.x.device)
+
+
+def single_sigma(sigma: Sigma, scheduler: str) -> float:
+    """The one noise level ([0,1] scale) at which a whole batch enters a chain.
+
+    Raises:
+        DenoiseError: unknown, negative, not finite, or not the same everywhere.
+    """
+    if sigma is None:
+        raise DenoiseError(f"{scheduler} must know the picture's noise level; give sigma, for example an estimate.")
+    value = torch.as_tensor(sigma, dtype=torch.float64)
+    if not torch.isfinite(value).all() or (value < 0).any():
+        raise DenoiseError("sigma must be finite and not negative; check the noise level that is fed in.")
+    if value.numel() == 0 or value.min() != value.max():
+        raise DenoiseError(
+            f"{scheduler} enters its chain at one noise level; give one number, not a map or one per frame."
+        )
+    return float(value.flatten()[0])

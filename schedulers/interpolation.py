@@ -34,7 +34,7 @@ class InterpolationScheduler:
 
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
         """The input is x at start_alpha. The process is deterministic: seed and first_frame change nothing."""
-        times = tuple(self.start_alpha * (1 - i / self.steps) for i in range(self.steps + 1))
+        times = tuple(self.curves()["alpha"])
         return State(self, image, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
 
     def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:
@@ -48,7 +48,7 @@ class InterpolationScheduler:
         sigma = state.sigma
         if sigma is not None:
             sigma = as_sigma(sigma, state.x) * (state.time / self.start_alpha)
-        return state.x, Level(sigma=sigma, alpha=state.time, condition=state.condition)
+        return state.x, Level(sigma=sigma, alpha=state.time)
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Algorithm 2 (origin) or 3 (improved) of the paper; `noise` is not used."""
@@ -58,7 +58,13 @@ class InterpolationScheduler:
             target = state.x - self._degrade(state, clean, state.time) + target
         return state.advance(target, clean)
 
+    def curves(self) -> dict[str, list[float]]:
+        """α at each visit."""
+        return {"alpha": [self.start_alpha * (1 - i / self.steps) for i in range(self.steps + 1)]}
+
     def _degrade(self, state: State, clean: Tensor, alpha: float) -> Tensor:
         """D(x̂0, α), with the input at start_alpha."""
+        if state.origin is None:
+            raise ValueError("interpolation needs the noisy picture it started from; begin with `start`.")
         share = alpha / self.start_alpha
         return (1 - share) * clean + share * state.origin

@@ -1,0 +1,83 @@
+"""Annealed Langevin dynamics (arXiv 1907.05600): climb the score at ever smaller noise levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..imaging.level import DenoiseError, Level, Sigma
+from .base import State, check_step, draw, single_sigma
+from .variance_exploding import check_levels, pure_noise
+
+
+@dataclass(frozen=True)
+class LangevinScheduler:
+    """Algorithm 1 with the score of a denoiser, (D(x; σ) − x)/σ² (Vincent 2011), and a last denoising step.
+
+    sigma_max, sigma_min: first and last noise level, [0,1] scale; between them a geometric sequence of `levels`.
+    steps_per_level: T. step_size: α_i/σ_i², the paper's ε/σ_L²; 0.2 there (ε = 2e-5, σ_L = 0.01). Above 2 the noise
+    that a step adds is more than the next can take away.
+    """
+
+    levels: int = 10
+    steps_per_level: int = 5
+    step_size: float = 0.2
+    sigma_max: float = 1.0
+    sigma_min: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_levels(self.sigma_min, self.sigma_max)
+        if self.levels < 1 or self.steps_per_level < 1:
+            raise DenoiseError(
+                f"levels and steps_per_level must be at least 1, got {self.levels} and {self.steps_per_level}."
+            )
+        if not 0 < self.step_size <= 2:
+            raise DenoiseError(f"step_size must be above 0 and at most 2, got {self.step_size}.")
+
+    @property
+    def steps(self) -> int:
+        """Visits of the denoiser: every level's steps and the last denoising one."""
+        return self.levels * self.steps_per_level + 1
+
+    def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
+        """The noisy picture is the sample at its own sigma; the levels run down from there.
+
+        Raises:
+            DenoiseError: sigma is unknown or differs between frames or pixels.
+        """
+        times = self._times(single_sigma(sigma, "Langevin dynamics"))
+        return State(self, image, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
+
+    def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:
+        """Mid-gray plus noise of sigma_max."""
+        x = pure_noise(shape, self.sigma_max, seed, first_frame)
+        return State(self, x, self._times(self.sigma_max), seed=seed, first_frame=first_frame)
+
+    def view(self, state: State) -> tuple[Tensor, Level]:
+        """The sample itself; it is taken to hold the noise of the current level."""
+        return state.x, Level(sigma=state.time)
+
+    def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
+        """x ← x + α_i/2·score + √α_i·z with α_i = step_size·σ_i²; the last step returns the clean estimate.
+
+        With the score (x̂0 − x)/σ_i², the first two terms are a blend of x and x̂0.
+        """
+        check_step(state, clean)
+        if state.next_time == 0:
+            return state.advance(clean, clean)
+        x = torch.lerp(state.x, clean, self.step_size / 2)
+        x.add_(draw(state) if noise is None else noise, alpha=self.step_size**0.5 * state.time)
+        return state.advance(x, clean)
+
+    def curves(self) -> dict[str, list[float]]:
+        """Noise level at each visit, 0–255 scale."""
+        return {"sigma": [255 * time for time in self._times(self.sigma_max)]}
+
+    def _times(self, first: float) -> tuple[float, ...]:
+        if first == 0:
+            return (0.0, 0.0)
+        levels = np.geomspace(first, min(self.sigma_min, first), self.levels)
+        return (*np.repeat(levels, self.steps_per_level).tolist(), float(levels[-1]), 0.0)
