@@ -1,0 +1,132 @@
+"""Numbers on axes: round tick values, how they are written, where they lie, and labels that keep apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NICE_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps values [low, high] to pixels [start, stop], linearly or by logarithm."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
+        low, high, value = (math.log10(v) for v in (self.low, self.high, value)) if self.log else self._plain(value)
+        return self.start + (value - low) / (high - low) * (self.stop - self.start)
+
+    def _plain(self, value: float) -> tuple[float, float, float]:
+        return self.low, self.high, value
+
+    def has(self, value: float) -> bool:
+        """Whether a value can be drawn: finite, inside the range, and positive on a logarithmic axis."""
+        slack = 1e-9 * (self.high - self.low)
+        return math.isfinite(value) and self.low - slack <= value <= self.high + slack and (not self.log or value > 0)
+
+
+def data_range(values: Sequence[float], log: bool = False, padding: float = 0.04) -> tuple[float, float]:
+    """The range that shows all finite (on a logarithmic axis: positive) values, with some room at both ends.
+
+    Raises:
+        ValueError: there is no such value.
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array) & ((array > 0) | (not log))]
+    if not array.size:
+        raise ValueError("there is nothing to draw: no finite value" + (" above zero." if log else "."))
+    low, high = float(array.min()), float(array.max())
+    if log:
+        low, high = math.log10(low), math.log10(high)
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        room = 0.5 if log else max(abs(high) * 0.05, 0.5)
+    else:
+        room = padding * (high - low)
+    low, high = low - room, high + room
+    return (10**low, 10**high) if log else (low, high)
+
+
+def ticks(low: float, high: float, count: int = 6, log: bool = False) -> list[float]:
+    """About `count` round values inside [low, high]."""
+    if log:
+        marks = _log_ticks(low, high)
+        if len(marks) >= 3:
+            return marks[:: max(1, round(len(marks) / (count + 1)))]
+    step = _nice_step((high - low) / max(1, count - 1))
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _nice_step(rough: float) -> float:
+    power = 10 ** math.floor(math.log10(rough))
+    return power * min(NICE_STEPS, key=lambda s: abs(math.log(s * power / rough)))
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten; with fewer than three of them also their 2- and 5-fold."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for multiples in ((1,), (1, 2, 5)):
+        marks = [m * 10.0**p for p in powers for m in multiples if low * (1 - 1e-9) <= m * 10.0**p <= high * (1 + 1e-9)]
+        if len(marks) >= 3:
+            break
+    return marks
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """All values of an axis written alike: as many decimals as tell them apart, powers of ten when far from 1."""
+    if not values:
+        return []
+    largest = max(abs(v) for v in values)
+    smallest = min((abs(v) for v in values if abs(v) > 1e-12 * largest), default=1.0)
+    if largest >= 1e6 or largest < 1e-3 or (largest / smallest > 1e4 and smallest < 1e-3):
+        return [_power(v) for v in values]
+    steps = [abs(b - a) for a, b in zip(values, values[1:], strict=False)] or [smallest]
+    if len(steps) > 1 and max(steps) > 1.5 * min(steps):  # logarithmic: each in its own shortest form
+        return [f"{v:,.10g}".replace("-", "−") for v in values]
+    decimals = next((d for d in range(7) if abs(min(steps) * 10**d - round(min(steps) * 10**d)) < 1e-6), 6)
+    return [f"{v + 0.0:,.{decimals}f}".replace("-", "−") for v in (0.0 if abs(v) < 1e-12 else v for v in values)]
+
+
+def _power(value: float) -> str:
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)) + 1e-9)
+    factor = value / 10**exponent
+    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    front = "" if abs(factor - 1) < 1e-6 else f"{factor:.3g}×".replace("-", "−")
+    return f"{front}10{raised}"
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near as possible (least squares) to `wanted`, at least `gap` apart, inside [low, high].
+
+    Subtracting k·gap from the k-th position turns the task into isotonic regression, which pooling adjacent
+    violators solves exactly (Barlow et al. 1972). When there is no room for all, they are spread evenly.
+    """
+    count = len(wanted)
+    if count > 1 and (count - 1) * gap > high - low:
+        gap = (high - low) / (count - 1)
+    order = sorted(range(count), key=lambda k: wanted[k])
+    blocks: list[tuple[float, int]] = []  # (mean, members)
+    for rank, k in enumerate(order):
+        mean, members = wanted[k] - rank * gap, 1
+        while blocks and blocks[-1][0] > mean:
+            before, size = blocks.pop()
+            mean, members = (mean * members + before * size) / (members + size), members + size
+        blocks.append((mean, members))
+    shifted = [mean for mean, members in blocks for _ in range(members)]
+    top = high - (count - 1) * gap
+    placed = [0.0] * count
+    for rank, k in enumerate(order):
+        placed[k] = min(max(shifted[rank], low), top) + rank * gap
+    return placed

@@ -1,0 +1,39 @@
+"""What every chart has: a plot area, a heading, and sizes that follow the chart's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .charts_canvas import Canvas, Theme
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The plot area in pixels; `unit` multiplies every size of text and strokes."""
+
+    canvas: Canvas
+    unit: float
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+
+    @property
+    def theme(self) -> Theme:
+        return self.canvas.theme
+
+
+def text_unit(width: int, height: int | None = None) -> float:
+    """Text and strokes grow with the chart, more slowly than it; without a height, with its width alone."""
+    share = width / 960 if height is None else min(width / 960, height / 540)
+    return max(0.75, share**0.8)
+
+
+def heading(canvas: Canvas, unit: float, title: str, subtitle: str) -> float:
+    """Draw title and subtitle; return where they end."""
+    room = canvas.width - 48 * unit
+    canvas.text(24 * unit, 32 * unit, canvas.fit(title, 20 * unit, room), 20 * unit, canvas.theme.ink)
+    if not subtitle:
+        return 46 * unit
+    canvas.text(24 * unit, 58 * unit, canvas.fit(subtitle, 13 * unit, room), 13 * unit, canvas.theme.muted)
+    return 68 * unit
