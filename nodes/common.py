@@ -1,0 +1,72 @@
+"""What several nodes share: the 0–255 scale of sigma, seeds, text on the node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..imaging.estimation import estimate_sigma
+from ..imaging.layout import split
+from ..models.contract import Denoiser
+
+SIGMA_SCALE = 255
+"""Nodes speak of sigma on the 0–255 scale of the literature, Python code of [0,1]."""
+FULL_SEED = 0xFFFFFFFFFFFFFFFF
+
+
+def seed_input() -> tuple[str, dict[str, Any]]:
+    """The `seed` widget every random node has."""
+    tooltip = "The same seed, frame number and settings always give the same random numbers, on every machine."
+    return ("INT", {"default": 0, "min": 0, "max": FULL_SEED, "control_after_generate": True, "tooltip": tooltip})
+
+
+def first_frame_input() -> tuple[str, dict[str, Any]]:
+    """The `first_frame` widget: noise of a batch may be drawn in parts."""
+    tooltip = (
+        "Number of the first frame of this batch. Frame k alone with first frame k gets the same random numbers as "
+        "frame k of a whole batch, so that a long clip may be worked on in parts."
+    )
+    return ("INT", {"default": 0, "min": 0, "max": 2**31 - 1, "tooltip": tooltip})
+
+
+def sigma_input() -> tuple[str, dict[str, Any]]:
+    """The `sigma` widget of nodes that run a denoiser."""
+    tooltip = (
+        "Noise level (standard deviation) on the 0–255 scale of the literature. 0 = automatic: blind denoisers find it "
+        "by themselves, for the others it is measured in the picture."
+    )
+    return ("FLOAT", {"default": 0.0, "min": 0.0, "max": 255.0, "step": 0.5, "round": 0.01, "tooltip": tooltip})
+
+
+def noise_level(denoiser: Denoiser, image: Tensor, sigma: float) -> tuple[float | Tensor | None, str]:
+    """The sigma of the node's scale as [0,1] for the denoiser (None = blind), and words for it.
+
+    Raises:
+        TypeError: not a denoiser.
+    """
+    if not isinstance(denoiser, Denoiser):
+        raise TypeError(f"denoiser must come from a node like Load Denoiser, got {type(denoiser).__name__}.")
+    if sigma > 0:
+        return sigma / SIGMA_SCALE, f"sigma {sigma:g}"
+    if not denoiser.spec.needs_sigma:
+        return None, "blind"
+    estimate = estimate_sigma(split(image)[0])
+    values = [f"{SIGMA_SCALE * value:.1f}" for value in estimate.tolist()]
+    return estimate, f"sigma {', '.join(values)} (measured)"
+
+
+def facts(notes: dict[str, object], image: Tensor) -> str:
+    """What a run noted about itself (tiles, halo, precision, device), in one line without the time."""
+    words = [f"{image.shape[2]}×{image.shape[1]}" + (f" × {image.shape[0]}" if image.shape[0] > 1 else "")]
+    tiles = notes.get("tiles")
+    if isinstance(tiles, int):
+        words.append("one tile" if tiles == 1 else f"{tiles} tiles, halo {notes.get('halo')} px")
+    words += [str(notes[name]) for name in ("precision", "device") if name in notes]
+    known = ("tiles", "halo", "precision", "device", "seconds")
+    return " · ".join(words + [f"{name}: {value}" for name, value in notes.items() if name not in known])
+
+
+def answer(text: str, *outputs: object, **shown: Any) -> dict[str, Any]:
+    """A node's result with text on the node itself; `shown` are further entries of `ui`, such as images."""
+    return {"ui": {"text": [text], **shown}, "result": outputs}

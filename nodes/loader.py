@@ -1,0 +1,88 @@
+"""Load Denoiser: the weight files that come with the pack, and the user's own."""
+
+from __future__ import annotations
+
+from .. import host
+from ..models.card import card_text
+from ..models.loader import load_denoiser
+from ..models.precision import PRECISIONS
+from .common import answer
+from .registry import node
+
+DEFAULT = "interpolation_unet"
+
+
+@node("Load Denoiser", category="Denoisers", aliases=("model", "checkpoint", "weights", "denoise model"))
+class LoadDenoiser:
+    """The start of every workflow: one socket for every network."""
+
+    DESCRIPTION = (
+        "Loads a denoiser: one that comes with the pack, or a .safetensors or .pth file of your own from "
+        "models/denoisers or models/upscale_models. The architecture is recognised by itself."
+    )
+    RETURN_TYPES = ("DENOISER", "STRING")
+    RETURN_NAMES = ("denoiser", "card")
+    OUTPUT_TOOLTIPS = (
+        "The denoiser, for Denoise Image, the samplers and the meters.",
+        "What it is and how it was made, as text.",
+    )
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        """Inputs in the order of saved workflows: append only."""
+        names = list(host.denoiser_files())
+        return {
+            "required": {
+                "denoiser": (
+                    names,
+                    {
+                        "default": DEFAULT if DEFAULT in names else names[0],
+                        "tooltip": "Bare names come with the pack; names with an ending are files in models/denoisers; "
+                        "'upscale_models/…' are restoration models in models/upscale_models. Press R to refresh.",
+                    },
+                ),
+                "precision": (
+                    list(PRECISIONS),
+                    {
+                        "default": "auto",
+                        "tooltip": "Arithmetic of the network. auto: half precision where it is safe and faster, else "
+                        "fp32. bf16 changes the result by about 0.02 dB. fp16 needs a GPU.",
+                    },
+                ),
+                "device": (
+                    list(host.DEVICES),
+                    {"default": "auto", "tooltip": "auto: ComfyUI's own device, shared with the other models."},
+                ),
+                "tile": (
+                    "INT",
+                    {
+                        "default": 0,
+                        "min": 0,
+                        "max": 8192,
+                        "step": 64,
+                        "tooltip": "Side of a tile in pixels; 0 = automatic, as large as memory and caches like it. "
+                        "Tiles overlap by the network's reach, so no seam is visible.",
+                    },
+                ),
+            }
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, denoiser, **settings):  # noqa: N802
+        """A file that was replaced is loaded again."""
+        file = host.denoiser_files().get(denoiser)
+        if file is None:
+            return ""
+        state = file.stat()
+        return f"{state.st_mtime_ns}-{state.st_size}"
+
+    def load(self, denoiser, precision, device, tile):
+        """Only a listed name is loaded, so that a workflow cannot reach outside the model folders."""
+        file = host.denoiser_file(denoiser)
+        loaded = load_denoiser(file, precision=precision, tile=tile, place=lambda network: host.place(network, device))
+        card = card_text(loaded.spec)
+        return answer(card, loaded, card)
+
+
+host.register_model_folder()

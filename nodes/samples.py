@@ -1,0 +1,69 @@
+"""Sample Photo: something to denoise on a fresh install."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..imaging.noise import NOISE_KINDS, add_noise
+from .registry import node
+
+FOLDER = Path(__file__).parents[1] / "samples"
+CREDITS = {
+    "cat": "Chelsea the cat, photograph by Stefan van der Walt, CC0",
+    "coffee": "Espresso cup, photograph by Rachel Michetti, CC0",
+    "astronaut": "Eileen Collins, photograph by NASA, public domain",
+    "rocket": "Falcon 9, photograph by SpaceX, public domain",
+}
+SEED = 0
+
+
+def load_sample(picture: str) -> torch.Tensor:
+    """The clean photograph [1,H,W,3] in [0,1]. Raises KeyError for a name that is not in the list."""
+    CREDITS[picture]
+    with Image.open(FOLDER / f"{picture}.png") as file:
+        pixels = np.asarray(file.convert("RGB"), np.float32) / 255
+    return torch.from_numpy(pixels)[None]
+
+
+@node("Sample Photo", category="Noise", aliases=("example image", "test image", "demo", "noisy photo"))
+class SamplePhoto:
+    """A photograph with the noise of a small camera, and its clean twin."""
+
+    DESCRIPTION = "A photograph that comes with the pack, as a noisy camera takes it, and its clean twin to compare."
+    RETURN_TYPES = ("IMAGE", "IMAGE", "STRING")
+    RETURN_NAMES = ("noisy", "clean", "credit")
+    OUTPUT_TOOLTIPS = (
+        "The photograph with camera noise, the same every time.",
+        "The same photograph without noise: the reference for PSNR Meter.",
+        "Who took it, and its licence.",
+    )
+    FUNCTION = "open"
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        """Inputs in the order of saved workflows: append only."""
+        return {
+            "required": {
+                "picture": (list(CREDITS), {"default": "cat", "tooltip": "Which photograph."}),
+                "iso": (
+                    "INT",
+                    {
+                        "default": 6400,
+                        "min": 0,
+                        "max": 102400,
+                        "step": 100,
+                        "tooltip": "Sensitivity of the imagined camera: higher is noisier, 0 is without noise.",
+                    },
+                ),
+            }
+        }
+
+    def open(self, picture, iso):
+        """The noise depends on the sensitivity alone, so that every machine shows the same picture."""
+        clean = load_sample(picture)
+        noisy = add_noise(clean, "camera", NOISE_KINDS["camera"].amount(iso), SEED)
+        return noisy, clean, CREDITS[picture]
