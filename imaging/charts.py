@@ -110,12 +110,12 @@ def _is_sampled(series: Sequence[Series]) -> bool:
 def _axes(frame: Frame, x: Scale, x_ticks: list[float], y: Scale, y_ticks: list[float]) -> None:
     canvas, unit, theme = frame.canvas, frame.unit, frame.theme
     for value, label in zip(y_ticks, tick_labels(y_ticks), strict=True):
-        canvas.line([(frame.left, y(value)), (frame.right, y(value))], theme.grid, max(1.0, unit))
+        canvas.rule((frame.left, y(value)), (frame.right, y(value)), theme.grid, unit)
         canvas.text(frame.left - 10 * unit, y(value), label, 13 * unit, theme.muted, "right")
-    canvas.line([(frame.left, frame.bottom), (frame.right, frame.bottom)], theme.muted, max(1.0, unit))
+    canvas.rule((frame.left, frame.bottom), (frame.right, frame.bottom), theme.muted, unit)
     for value, label in zip(x_ticks, tick_labels(x_ticks), strict=True):
         spot = x(value)
-        canvas.line([(spot, frame.bottom), (spot, frame.bottom + 5 * unit)], theme.muted, max(1.0, unit))
+        canvas.rule((spot, frame.bottom), (spot, frame.bottom + 5 * unit), theme.muted, unit)
         canvas.text(spot, frame.bottom + 18 * unit, label, 13 * unit, theme.muted, "centre")
 
 

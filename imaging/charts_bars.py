@@ -73,7 +73,7 @@ def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale, decimals: int) -> Non
     canvas, unit, theme = frame.canvas, frame.unit, frame.theme
     marks = ticks(scale.low, scale.high, max(3, int((frame.right - frame.left) / 110)))
     for value, label in zip(marks, tick_labels(marks), strict=True):
-        canvas.line([(scale(value), frame.top), (scale(value), frame.bottom)], theme.grid, max(1.0, unit))
+        canvas.rule((scale(value), frame.top), (scale(value), frame.bottom), theme.grid, unit)
         canvas.text(scale(value), frame.bottom + 16 * unit, label, 13 * unit, theme.muted, "centre")
     row = (frame.bottom - frame.top) / len(bars)
     for rank, bar in enumerate(bars):
@@ -95,4 +95,4 @@ def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale, decimals: int) -> Non
         canvas.text(frame.left - 14 * unit, middle + 9 * unit, note, 12 * unit, theme.muted, "right")
         words = f"{bar.value:+.{decimals}f}" if scale.low < 0 else f"{bar.value:.{decimals}f}"
         canvas.text(stop + 8 * unit, middle, words.replace("-", "−"), 14 * unit, theme.ink)
-    canvas.line([(scale(0), frame.top), (scale(0), frame.bottom)], theme.muted, max(1.0, unit))
+    canvas.rule((scale(0), frame.top), (scale(0), frame.bottom), theme.muted, unit)

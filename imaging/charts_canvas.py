@@ -112,7 +112,16 @@ class Canvas:
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """A filled rectangle."""
-        self._draw.rectangle([round(v * self._scale) for v in (left, top, right, bottom)], fill=colour)
+        left, top, right, bottom = (round(v * self._scale) for v in (left, top, right, bottom))
+        if right > left and bottom > top:
+            self._draw.rectangle((left, top, right - 1, bottom - 1), fill=colour)
+
+    def rule(self, start: Point, stop: Point, colour: Colour, thickness: float) -> None:
+        """A horizontal or vertical line laid on whole pixels, so that it is crisp."""
+        thick = max(1, round(thickness))
+        left, top = (math.floor(min(a, b) - (thick - 1) / 2) for a, b in zip(start, stop, strict=True))
+        width, height = (math.floor(abs(a - b)) + thick for a, b in zip(start, stop, strict=True))
+        self.rectangle(left, top, left + width, top + height, colour)
 
     def text(self, x: float, y: float, words: str, size: float, colour: Colour, align: str = "left") -> None:
         """Text whose capitals are centred on height y; `align` says which end of it lies at x."""
