@@ -10,6 +10,7 @@ from ..imaging.charts import Series, line_chart
 from ..imaging.layout import split
 from ..imaging.level import Level
 from ..models.autotune import auto_tune
+from .common import answer
 from .registry import node
 
 
@@ -98,4 +99,4 @@ class AutoTune:
             x_label="sigma told to the denoiser (0–255)",
             y_label="RMS error (0–255)",
         )
-        return {"ui": host.shown(report), "result": (best, chart, report)}
+        return answer(report, best, chart, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..models.classical.base import classical
 from ..models.zero_shot import ZeroShotDenoiser
+from .common import seed_input
 from .registry import node
 
 
@@ -69,8 +70,7 @@ class ZeroShot:
             "step": 50,
             "tooltip": "Training steps per picture; 1000 take about 15 seconds on two CPU cores.",
         }
-        seed = {"default": 0, "min": 0, "max": 2**53 - 1, "tooltip": "Seed of the network's first weights and crops."}
-        return {"required": {"iterations": ("INT", iterations), "seed": ("INT", seed)}}
+        return {"required": {"iterations": ("INT", iterations), "seed": seed_input()}}
 
     def make(self, iterations: int, seed: int) -> tuple:
         """The denoiser; training happens when it is used."""
