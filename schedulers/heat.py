@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -52,6 +53,7 @@ def _pad(image: Tensor, widths: tuple[int, int, int, int], border: str) -> Tenso
     return F.pad(image, widths, "reflect" if mirror else "replicate")
 
 
+@lru_cache
 def noise_gain(iterations: int, rate: float) -> float:
     """Factor by which smoothing shrinks the deviation of white noise: the root mean square of its transfer function."""
     wave = 2 - 2 * np.cos(2 * np.pi * np.arange(256) / 256)
@@ -93,10 +95,10 @@ class HeatScheduler:
         raise DenoiseError("heat diffusion starts from a picture; connect one, or use DDPM, DDIM or EDM to generate.")
 
     def view(self, state: State) -> tuple[Tensor, Level]:
-        """The smoothed picture; of its noise only what passed the smoothing is left (and is not white any more)."""
+        """The picture so far; of the input's noise it holds what passed the whole smoothing (no longer white)."""
         sigma = state.sigma
         if sigma is not None:
-            sigma = as_sigma(sigma, state.x) * noise_gain(int(state.time), self._rate)
+            sigma = as_sigma(sigma, state.x) * noise_gain(self.iterations, self._rate)
         return state.x, Level(sigma=sigma)
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:

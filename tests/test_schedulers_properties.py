@@ -1,0 +1,313 @@
+"""What every reverse process promises, whatever paper it is from."""
+
+import gc
+import weakref
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from realdenoise.imaging.level import DenoiseError
+from realdenoise.imaging.noise_schedule import BETA_SCHEDULES, CLEAN, NoiseSchedule
+from realdenoise.monitor import Monitor
+from realdenoise.schedulers import SCHEDULERS, DDIMScheduler, DDPMScheduler, EDMScheduler, LangevinScheduler
+from realdenoise.schedulers.limit import Limit, quantile
+from realdenoise.schedulers.loop import average_runs, run_loop, take_step
+from realdenoise.schedulers.prediction import PREDICTIONS, from_clean, predicted_noise, score, to_clean
+from realdenoise.schedulers.variance_preserving import SPACINGS
+
+SIGMA = 25 / 255
+GENERATING = ("ddpm", "ddim", "langevin", "edm")
+every = pytest.mark.parametrize("name", SCHEDULERS)
+generating = pytest.mark.parametrize("name", GENERATING)
+
+
+def picture(seed=0, frames=2, size=(9, 7)):
+    return torch.rand(frames, 3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def contraction(image, level=None, monitor=None):
+    """A stand-in denoiser whose result for a pixel does not depend on where it lies in memory, as sigmoid's does."""
+    return 0.5 + 0.4 * (image - 0.3) / (1 + image.abs())
+
+
+def walk(state, denoiser=contraction):
+    """All states from `state` to the end."""
+    states = [state]
+    while not states[-1].done:
+        image, level = states[-1].scheduler.view(states[-1])
+        states.append(states[-1].scheduler.step(states[-1], denoiser(image, level)))
+    return states
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "heat"])
+def test_the_first_view_is_the_picture_it_started_from(name):
+    noisy = picture()
+    view, level = SCHEDULERS[name]().view(SCHEDULERS[name]().start(noisy, sigma=SIGMA))
+    assert torch.allclose(view, noisy, atol=1e-6)
+    assert float(torch.as_tensor(level.sigma).max()) == pytest.approx(SIGMA, rel=0.02)
+
+
+@every
+@given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5))
+def test_noise_only_falls_and_ends_at_zero(name, steps, sigma):
+    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
+    states = walk(SCHEDULERS[name](**{setting: steps}).start(picture(frames=1), sigma=sigma))
+    levels = [float(torch.as_tensor(s.scheduler.view(s)[1].sigma).max()) for s in states]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[-1] == 0 or name == "heat"
+    assert len(states) - 1 == states[0].steps <= states[0].scheduler.steps
+
+
+@generating
+def test_from_noise_it_takes_the_steps_it_was_asked_for_and_ends_clean(name):
+    scheduler = SCHEDULERS[name]()
+    states = walk(scheduler.start_from_noise((2, 3, 8, 8), seed=5))
+    assert len(states) - 1 == scheduler.steps
+    levels = [s.scheduler.view(s)[1].sigma for s in states]
+    assert levels == sorted(levels, reverse=True) and levels[-1] == 0
+
+
+@pytest.mark.parametrize("name", ["interpolation", "heat"])
+def test_processes_that_need_a_picture_say_so(name):
+    with pytest.raises(ValueError, match="connect one"):
+        SCHEDULERS[name]().start_from_noise((1, 3, 8, 8))
+
+
+@every
+def test_an_ideal_denoiser_is_followed_to_the_clean_picture(name):
+    """Interpolation and heat keep what the denoiser cannot know only where they say so: here it knows everything."""
+    clean = picture()
+    noisy = clean if name == "heat" else clean + SIGMA * torch.randn(clean.shape)
+    state = run_loop(SCHEDULERS[name]().start(noisy, sigma=SIGMA), lambda image, level, monitor: clean)
+    assert torch.allclose(state.scheduler.view(state)[0], clean, atol=1e-5)
+
+
+@every
+def test_a_frame_alone_equals_the_frame_in_its_batch_bit_for_bit(name):
+    noisy = picture(frames=3)
+    scheduler = SCHEDULERS[name]()
+    whole = run_loop(scheduler.start(noisy, sigma=SIGMA, seed=9), contraction)
+    alone = run_loop(scheduler.start(noisy[2:], sigma=SIGMA, seed=9, first_frame=2), contraction)
+    assert torch.equal(whole.x[2:], alone.x)
+
+
+@generating
+def test_generated_frames_do_not_depend_on_their_batch(name):
+    scheduler = SCHEDULERS[name]()
+    whole = run_loop(scheduler.start_from_noise((3, 3, 6, 6), seed=4), contraction)
+    alone = run_loop(scheduler.start_from_noise((1, 3, 6, 6), seed=4, first_frame=1), contraction)
+    other = run_loop(scheduler.start_from_noise((1, 3, 6, 6), seed=5, first_frame=1), contraction)
+    assert torch.equal(whole.x[1:2], alone.x) and not torch.equal(alone.x, other.x)
+
+
+@pytest.mark.parametrize("scheduler", [DDPMScheduler(), DDIMScheduler(eta=1.0), LangevinScheduler()], ids=repr)
+def test_no_noise_is_drawn_twice(scheduler):
+    """Given the noise the stream would draw, a step gives the same; and steps draw different noise."""
+    states = walk(scheduler.start(picture(), sigma=SIGMA, seed=7), lambda image, level: torch.full_like(image, 0.5))
+    first, second = states[0], states[1]
+    zero = torch.zeros_like(first.x)
+    half = torch.full_like(first.x, 0.5)
+    drawn = [s.scheduler.step(s, half).x - s.scheduler.step(s, half, zero).x for s in (first, second)]
+    cosine = torch.nn.functional.cosine_similarity(drawn[0].flatten(), drawn[1].flatten(), dim=0)
+    assert drawn[0].abs().max() > 0 and abs(cosine) < 0.2
+
+
+@every
+def test_a_step_changes_nothing_but_its_result(name):
+    noisy = picture()
+    state = SCHEDULERS[name]().start(noisy, sigma=SIGMA, seed=1)
+    estimate = contraction(noisy)
+    kept = [t.clone() for t in (noisy, estimate, state.x)]
+    once, twice = (state.scheduler.step(state, estimate) for _ in range(2))
+    state.scheduler.view(state)
+    assert torch.equal(once.x, twice.x) and state.step == 0 and once.step == 1
+    assert all(torch.equal(a, b) for a, b in zip(kept, (noisy, estimate, state.x), strict=True))
+
+
+@every
+def test_misuse_is_named(name):
+    state = SCHEDULERS[name]().start(picture(), sigma=SIGMA)
+    with pytest.raises(ValueError, match="clean estimate is"):
+        state.scheduler.step(state, picture(size=(9, 8)))
+    with pytest.raises(ValueError, match="start again"):
+        state.scheduler.step(replace(state, step=state.steps), picture())
+
+
+@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize(
+    ("sigma", "problem"),
+    [(None, "must know"), (torch.tensor([0.1, 0.2]), "one noise level"), (-0.1, "negative"), (float("nan"), "finite")],
+)
+def test_a_chain_is_entered_at_one_known_level(name, sigma, problem):
+    with pytest.raises(DenoiseError, match=problem):
+        SCHEDULERS[name]().start(picture(), sigma=sigma)
+
+
+@pytest.mark.parametrize("name", GENERATING)
+def test_a_picture_without_noise_and_one_beyond_all_noise_are_taken(name):
+    for sigma in (0.0, 1e-4, 500.0):
+        state = run_loop(SCHEDULERS[name]().start(picture(), sigma=sigma), contraction)
+        assert torch.isfinite(state.x).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("ddpm", {"steps": 0}, "steps"),
+        ("ddpm", {"steps": 1001}, "1000 timesteps"),
+        ("ddpm", {"variance": "learned"}, "variance"),
+        ("ddpm", {"spacing": "random"}, "spacing"),
+        ("ddim", {"eta": 1.5}, "eta"),
+        ("langevin", {"step_size": 0.0}, "step_size"),
+        ("langevin", {"levels": 0}, "levels"),
+        ("langevin", {"sigma_min": 2.0}, "noise levels"),
+        ("edm", {"points": 0}, "points"),
+        ("edm", {"rho": 0.5}, "rho"),
+        ("edm", {"solver": "rk4"}, "solver"),
+        ("heat", {"time_step": 1.0, "conductivity": 0.3}, "stable"),
+        ("heat", {"steps": 200}, "iterations"),
+        ("heat", {"border": "wrap"}, "border"),
+    ],
+)
+def test_settings_out_of_range_are_named(name, change, problem):
+    with pytest.raises(ValueError, match=problem):
+        SCHEDULERS[name](**change)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: NoiseSchedule("sigmoid"), "sigmoid"),
+        (lambda: NoiseSchedule(train_steps=0), "train_steps"),
+        (lambda: NoiseSchedule(beta_start=0.03), "rise"),
+        (lambda: Limit("fold"), "fold"),
+        (lambda: Limit("threshold", 0.5), "bound"),
+        (lambda: Limit(ratio=0.0), "ratio"),
+    ],
+)
+def test_tables_and_limits_out_of_range_are_named(make, problem):
+    with pytest.raises(ValueError, match=problem):
+        make()
+
+
+@pytest.mark.parametrize("kind", BETA_SCHEDULES)
+def test_a_timestep_is_found_again_by_its_noise(kind):
+    noise = NoiseSchedule(kind)
+    assert all(noise.match(noise.sigma(t)) == t for t in range(0, 1000, 7))
+    assert noise.sigma(CLEAN) == 0 and noise.match(0.0) == 0 and noise.match(1e9) == 999
+
+
+@pytest.mark.parametrize("kind", BETA_SCHEDULES)
+@pytest.mark.parametrize("spacing", SPACINGS)
+@given(steps=st.integers(1, 400))
+def test_timestep_tables_fall_strictly_to_the_clean_end(kind, spacing, steps):
+    scheduler = DDPMScheduler(steps, NoiseSchedule(kind), spacing)
+    times = scheduler.start_from_noise((1, 1, 1, 1)).times
+    assert all(isinstance(time, int) for time in times)
+    assert all(a > b for a, b in zip(times, times[1:], strict=False)) and times[-1] == CLEAN
+
+
+@given(seed=st.integers(0, 99), start=st.integers(1, 999), share=st.floats(0, 1))
+def test_ddim_moves_along_the_forward_process(seed, start, share):
+    """From √ᾱ·x0 + √(1−ᾱ)·ε and the true x0, the deterministic step lands on the same with the next ᾱ."""
+    stop = int(share * (start - 1))
+    scheduler = DDIMScheduler(limit=Limit("none"))
+    original, noise = 2 * picture(seed) - 1, torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
+    at = [a**0.5 * original + (1 - a) ** 0.5 * noise for a in map(scheduler.noise.alpha_bar, (start, stop))]
+    state = replace(scheduler.start_from_noise((2, 3, 9, 7)), x=at[0], times=(start, stop))
+    assert torch.allclose(scheduler.step(state, (original + 1) / 2).x, at[1], atol=2e-5)
+
+
+@given(seed=st.integers(0, 99), high=st.floats(0.01, 50), share=st.floats(0, 1))
+def test_edm_moves_along_the_forward_process(seed, high, share):
+    clean, noise = picture(seed), torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
+    scheduler = EDMScheduler(solver="euler")
+    state = replace(scheduler.start_from_noise((2, 3, 9, 7)), x=clean + high * noise, times=(high, share * high))
+    assert torch.allclose(scheduler.step(state, clean).x, clean + share * high * noise, rtol=1e-5, atol=1e-5 * high)
+
+
+def test_ddpm_with_exact_estimates_draws_from_the_forward_marginals():
+    """With x̂0 = x0, x at every visited time has mean √ᾱ·x0 and variance 1 − ᾱ (arXiv 2006.11239, eq. 4)."""
+    scheduler = DDPMScheduler(6)
+    clean = torch.full((1, 1, 300, 300), 0.8)
+    for state in walk(scheduler.start_from_noise((1, 1, 300, 300), seed=2), lambda image, level: clean)[:-1]:
+        alpha_bar = scheduler.noise.alpha_bar(state.time)
+        assert state.x.mean() == pytest.approx(alpha_bar**0.5 * 0.6, abs=0.015)
+        assert state.x.var() == pytest.approx(1 - alpha_bar, rel=0.03)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@given(seed=st.integers(0, 99), time=st.integers(0, 999))
+def test_predictions_are_converted_there_and_back(prediction, seed, time):
+    alpha_bar = NoiseSchedule().alpha_bar(time)
+    original, noise = 2 * picture(seed) - 1, torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
+    x = alpha_bar**0.5 * original + (1 - alpha_bar) ** 0.5 * noise
+    said = {
+        "epsilon": noise,
+        "sample": original,
+        "v_prediction": alpha_bar**0.5 * noise - (1 - alpha_bar) ** 0.5 * original,
+    }[prediction]
+    clean = to_clean(prediction, said, x, alpha_bar)
+    assert torch.allclose(clean, (original + 1) / 2, atol=1e-6 / alpha_bar**0.5)
+    # the noise is read off x − √ᾱ·x̂0, so at small noise the rounding of x̂0 is divided by it
+    assert torch.allclose(from_clean(prediction, clean, x, alpha_bar), said, atol=2e-6 / (1 - alpha_bar) ** 0.5)
+
+
+def test_noise_and_score_are_those_that_were_put_in():
+    clean, noise = picture(), torch.randn(2, 3, 9, 7)
+    noisy = clean + 0.2 * noise
+    assert torch.allclose(predicted_noise(noisy, clean, 0.2), noise, atol=1e-5)
+    assert torch.allclose(score(noisy, clean, 0.2), -noise / 0.2, atol=1e-4)
+
+
+@given(size=st.integers(1, 50), ratio=st.floats(0.01, 1))
+def test_quantile_is_torchs(size, ratio):
+    values = torch.rand(2, 1, 1, size, generator=torch.Generator().manual_seed(size))
+    assert torch.allclose(quantile(values, ratio), torch.quantile(values.flatten(1), ratio, dim=1), atol=1e-6)
+
+
+def test_unknown_predictions_are_named():
+    with pytest.raises(DenoiseError, match="score"):
+        to_clean("score", picture(), picture(), 0.5)
+
+
+def test_averaged_runs_are_the_mean_of_runs_with_neighbouring_seeds():
+    start = DDPMScheduler(5).start(picture(), sigma=0.3, seed=3)
+    each = [run_loop(replace(start, seed=seed), contraction).x for seed in (3, 4, 5)]
+    assert torch.allclose(average_runs(start, contraction, 3).x, sum(each) / 3, atol=1e-6)
+    assert not torch.allclose(each[0], each[1], atol=1e-3)
+    with pytest.raises(ValueError, match="runs"):
+        average_runs(start, contraction, 0)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_long_loop_keeps_no_history(name):
+    """Of all tensors that states held on the way, only those of the last state are alive afterwards."""
+    seen = []
+
+    def watch(state):
+        seen.extend(weakref.ref(t) for t in (state.x, state.clean) if t is not None)
+
+    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
+    state = run_loop(SCHEDULERS[name](**{setting: 50}).start(picture(), sigma=0.4), contraction, on_state=watch)
+    gc.collect()
+    assert len(seen) >= 40 and {id(r()) for r in seen if r() is not None} <= {id(state.x), id(state.clean)}
+
+
+@every
+def test_the_loop_is_its_single_steps(name):
+    start = SCHEDULERS[name]().start(picture(), sigma=SIGMA, seed=2)
+    by_hand = walk(start)[-1]
+    state = start
+    while not state.done:
+        state = take_step(state, contraction, Monitor())
+    assert torch.equal(run_loop(start, contraction).x, by_hand.x) and torch.equal(state.x, by_hand.x)
+
+
+@every
+def test_curves_have_a_value_for_each_visit_and_the_end(name):
+    scheduler = SCHEDULERS[name]()
+    for values in scheduler.curves().values():
+        assert len(values) == scheduler.steps + 1
