@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -50,6 +52,11 @@ def _labels(spec: Spec, image: Tensor, level: Level) -> Tensor | None:
             raise DenoiseError(f"{spec.name} knows no classes; remove the condition or load a conditional network.")
         return None
     if level.condition is None:
+        if not spec.unconditional:
+            raise DenoiseError(
+                f"{spec.name} was trained with labels only and has no prediction without one, so guidance against "
+                f"'no label' is impossible; give a label from 0 to {spec.classes - 1}."
+            )
         return torch.full((image.shape[0],), spec.classes, dtype=torch.long, device=image.device)
     labels = per_frame(level.condition, image, torch.long)
     if (labels < 0).any() or (labels >= spec.classes).any():
@@ -62,9 +69,10 @@ def match_timestep(alphas_cumprod: Tensor, sigma: Tensor) -> Tensor:
 
     A DDPM of pictures in [-1,1] sees z = √ᾱ·(2x−1) + √(1−ᾱ)·ε, so √((1−ᾱ)/ᾱ) = 2·sigma (arXiv 2006.11239, eq. 4).
     """
+    alphas_cumprod = alphas_cumprod.cpu()  # not every device has doubles
     ratio = ((1 - alphas_cumprod) / alphas_cumprod).sqrt().log()
-    wanted = (2 * sigma.reshape(-1, 1).double().clamp_min(1e-8)).log()
-    return (ratio[None].to(wanted.device) - wanted).abs().argmin(dim=1)
+    wanted = (2 * sigma.reshape(-1, 1).cpu().double().clamp_min(1e-8)).log()
+    return (ratio[None] - wanted).abs().argmin(dim=1).to(sigma.device)
 
 
 def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: Level) -> Tensor:
@@ -73,10 +81,11 @@ def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: L
         raise DenoiseError(f"{spec.name} takes one sigma per picture, not a map; give it a number.")
     ratio = 2 * sigma  # noise-to-signal on the [-1,1] scale
     signal = (1 + ratio**2).rsqrt()  # √ᾱ
-    timestep = match_timestep(network.get_buffer("alphas_cumprod"), sigma)
+    timestep = match_timestep(cast(Tensor, network.alphas_cumprod), sigma)
     noisy = signal * (2 * image - 1)
     labels = _labels(spec, image, level)
     output = (network(noisy, timestep) if labels is None else network(noisy, timestep, labels)).float()
+    output = output[:, : image.shape[1]]  # a network that learned its variance says it in further planes
     if spec.prediction == "epsilon":
         return image - sigma * output
     scaled = output if spec.prediction == "clean" else signal * noisy - signal * ratio * output  # v: 2202.00512

@@ -41,6 +41,8 @@ class Spec:
     """Peak bytes of float32 activations per input pixel, for sizing tiles."""
     classes: int = 0
     """Number of class labels; 0 = unconditional only."""
+    unconditional: bool = True
+    """Whether it works without a label: through its null label, number `classes`, or because it knows no classes."""
     card: Mapping[str, str] = field(default_factory=dict)
     """The weight file's own words about itself (safetensors metadata)."""
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..imaging.level import DenoiseError
 from .contract import Spec
+from .diffusers_folder import locate
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
 from .registry import Architecture, Weights, find
@@ -30,14 +31,12 @@ def bundled() -> list[str]:
 
 
 def find_file(name_or_path: str | os.PathLike[str]) -> Path:
-    """A bundled name, or any path, → the file. Raises DenoiseError when there is none."""
+    """A bundled name, or any path, → the file, or a folder saved by diffusers. DenoiseError when there is none."""
     inside = WEIGHTS / f"{name_or_path}.safetensors"
     if str(name_or_path) in bundled():
         return inside
     path = Path(name_or_path)
-    if path.is_dir():
-        raise DenoiseError(f"denoiser '{path}' is a folder; name the weight file inside it.")
-    if not path.is_file():
+    if not path.exists():
         raise DenoiseError(f"denoiser '{path}' is neither a bundled name ({', '.join(bundled())}) nor a file.")
     return path
 
@@ -102,7 +101,7 @@ def load_denoiser(
     tile: int = 0,
     place: Callable[[torch.nn.Module], Placement] | None = None,
 ) -> NetworkDenoiser:
-    """Load a bundled denoiser by name, or any weight file by path.
+    """Load a bundled denoiser by name, or any weight file or folder saved by diffusers by path.
 
     Args:
         device: auto, cpu, cuda, cuda:1, mps …
@@ -114,10 +113,11 @@ def load_denoiser(
         DenoiseError: no such file, unreadable, dangerous, or of no known architecture. ValueError: device, precision.
     """
     path = find_file(name_or_path)
-    state, card = read_state(path)
+    file, configs = locate(path)
+    state, card = read_state(file)
     if not state:
-        raise DenoiseError(f"'{path.name}' holds no tensors; download it again.")
-    weights = Weights(state, card)
+        raise DenoiseError(f"'{file.name}' holds no tensors; download it again.")
+    weights = Weights(state, {**card, **configs})
     architecture = find(weights)
     if architecture is None:
         raise DenoiseError(f"'{path.name}' is of no known architecture.")
