@@ -9,8 +9,8 @@ from torch import Tensor
 
 HUES = ("neutral", "warm", "green", "blue")
 TEXTURES = ("smooth", "textured")
-LABELS = tuple(f"{hue}, {texture}" for hue in HUES for texture in TEXTURES)
-"""Class names by label: 0 = 'neutral, smooth' … 7 = 'blue, textured'."""
+LABELS = tuple(f"{texture} {hue}" for hue in HUES for texture in TEXTURES)
+"""Class names by label: 0 = 'smooth neutral' … 7 = 'textured blue'."""
 
 NEUTRAL_CHROMA = 0.06
 """Below this chroma of the mean colour a picture counts as neutral ([0,1] scale): a fifth of natural patches."""
