@@ -1,6 +1,8 @@
-"""PSNR and SSIM, per picture."""
+"""PSNR, SSIM, MS-SSIM and mean absolute error, one number per picture. Pictures are [B,H,W,C] on the [0,1] scale."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -8,12 +10,17 @@ from torch import Tensor
 
 WINDOW, SPREAD = 11, 1.5
 K1, K2 = 0.01, 0.03
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weights of the scales of MS-SSIM, finest first (Wang, Simoncelli & Bovik 2003, section 3.2)."""
+STRIP_VALUES = 100_000
+"""Values per strip on a CPU: large enough to hide the cost of a call, small enough for the caches."""
 
 
 def _pair(reference: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
     if reference.shape != image.shape:
         raise ValueError(
-            f"reference is {tuple(reference.shape)} and image is {tuple(image.shape)}; both need the same size to be compared."
+            f"reference is {tuple(reference.shape)} and image is {tuple(image.shape)}; both need the same size to be "
+            "compared."
         )
     if reference.ndim != 4 or reference.numel() == 0:
         raise ValueError(f"pictures to compare must be non-empty [B,H,W,C], got {tuple(reference.shape)}.")
@@ -21,7 +28,7 @@ def _pair(reference: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def psnr(reference: Tensor, image: Tensor) -> Tensor:
-    """[B,H,W,C] twice, [0,1] scale → [B] 10·log10(1/MSE) in dB; infinity for equal pictures.
+    """[B,H,W,C] twice, [0,1] scale → [B] 10·log10(1/MSE) in dB, float64; infinity for equal pictures.
 
     Raises:
         ValueError: different shapes or nothing to compare.
@@ -31,32 +38,101 @@ def psnr(reference: Tensor, image: Tensor) -> Tensor:
     return -10 * torch.log10(error)
 
 
+def mae(reference: Tensor, image: Tensor) -> Tensor:
+    """[B,H,W,C] twice, [0,1] scale → [B] mean absolute error on that scale, float64.
+
+    Raises:
+        ValueError: different shapes or nothing to compare.
+    """
+    reference, image = _pair(reference, image)
+    return (reference.double() - image.double()).abs().flatten(1).mean(dim=1)
+
+
 def ssim(reference: Tensor, image: Tensor) -> Tensor:
-    """[B,H,W,C] twice, [0,1] scale → [B] structural similarity (Wang et al. 2004).
+    """[B,H,W,C] twice, [0,1] scale → [B] structural similarity (Wang et al. 2004, equation 13), float64.
 
     11×11 Gaussian window with σ 1.5, K1 .01, K2 .03, valid crop, mean over channels: scikit-image's
-    `structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`.
+    `structural_similarity(data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`.
 
     Raises:
         ValueError: different shapes, or a side below 11 pixels.
     """
-    reference, image = _pair(reference, image)
-    if min(reference.shape[1:3]) < WINDOW:
-        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, got {tuple(reference.shape[1:3])}; use PSNR.")
-    x, y = (t.permute(0, 3, 1, 2).double() for t in (reference, image))
-    blurred = [_blur(t) for t in (x, y, x * x, y * y, x * y)]
-    mean_x, mean_y, xx, yy, xy = blurred
-    var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
+    x, y = _alike(*_pair(reference, image))
+    if min(x.shape[1:3]) < WINDOW:
+        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, got {tuple(x.shape[1:3])}; use PSNR.")
+    return torch.stack([_similarity(a.flatten(1), b.flatten(1), x.shape[-1])[0] for a, b in zip(x, y, strict=True)])
+
+
+def ms_ssim(reference: Tensor, image: Tensor) -> Tensor:
+    """[B,H,W,C] twice, [0,1] scale → [B] multi-scale SSIM (Wang, Simoncelli & Bovik 2003, equation 7), float64.
+
+    Five scales; between them 2×2 means, odd sides padded by a zero on both ends; negative terms count as 0; mean
+    over channels of the products: pytorch-msssim's `ms_ssim(data_range=1)`.
+
+    Raises:
+        ValueError: different shapes, or a side of 160 pixels or fewer.
+    """
+    x, y = (image.permute(0, 3, 1, 2).flatten(0, 1) for image in _alike(*_pair(reference, image)))
+    smallest = (WINDOW - 1) * 2 ** (len(SCALES) - 1)
+    if min(x.shape[-2:]) <= smallest:
+        raise ValueError(f"MS-SSIM needs more than {smallest}x{smallest} pixels, got {tuple(x.shape[-2:])}; use SSIM.")
+    product = torch.ones(len(x), dtype=torch.float64, device=x.device)
+    for scale, weight in enumerate(SCALES):
+        terms = torch.stack([_similarity(a, b) for a, b in zip(x, y, strict=True)])
+        last = scale == len(SCALES) - 1
+        product *= terms[:, 0 if last else 1].clamp_min(0) ** weight
+        if not last:
+            padding = [side % 2 for side in x.shape[-2:]]
+            x, y = (F.avg_pool2d(t[:, None], 2, padding=padding)[:, 0] for t in (x, y))
+    return product.view(len(image), -1).mean(dim=1)
+
+
+def _alike(*images: Tensor) -> list[Tensor]:
+    """The pictures in float64 if any of them is, else in float32, contiguous."""
+    dtype = torch.float64 if any(image.dtype == torch.float64 for image in images) else torch.float32
+    return [image.to(dtype).contiguous() for image in images]
+
+
+def _similarity(x: Tensor, y: Tensor, step: int = 1) -> Tensor:
+    """Means over the valid crop of SSIM and of its contrast-structure factor: [2] float64.
+
+    x, y: [H,W·step]; neighbours in a row lie `step` values apart, so that interleaved channels need no rearranging.
+    """
+    height = len(x) - WINDOW + 1
+    rows = max(1, STRIP_VALUES // x.shape[1]) if x.device.type == "cpu" else height
+    strips = [slice(top, min(top + rows, height) + WINDOW - 1) for top in range(0, height, rows)]
+    sums = torch.stack([_strip(x[strip], y[strip], step) for strip in strips]).sum(dim=0)
+    return sums / (height * (x.shape[1] - (WINDOW - 1) * step))
+
+
+def _strip(x: Tensor, y: Tensor, step: int) -> Tensor:
+    """Sums of SSIM and of its contrast-structure factor over the valid crop of a strip: [2] float64."""
+    # SSIM needs the variances only as their sum, so four local means do instead of five.
+    maps = torch.empty(4, *x.shape, dtype=x.dtype, device=x.device)
+    maps[0], maps[1] = x, y
+    torch.mul(x, y, out=maps[2])
+    torch.mul(x, x, out=maps[3]).addcmul_(y, y)
+    x, y, product, squares = _blur(maps, step)
+    mean_product, mean_squares = x * y, (x * x).addcmul_(y, y)
     c1, c2 = K1**2, K2**2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * cov + c2) / (var_x + var_y + c2)
-    return (luminance * structure).flatten(1).mean(dim=1)
+    contrast = product.sub_(mean_product).mul_(2).add_(c2).div_(squares.sub_(mean_squares).add_(c2))
+    luminance = mean_product.mul_(2).add_(c1).div_(mean_squares.add_(c1))
+    return torch.stack([(luminance.mul_(contrast)).sum(), contrast.sum()]).double()
 
 
-def _blur(planes: Tensor) -> Tensor:
-    offset = torch.arange(WINDOW, dtype=planes.dtype, device=planes.device) - WINDOW // 2
+@lru_cache(maxsize=1)
+def _taps() -> list[float]:
+    offset = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
     taps = torch.exp(-(offset**2) / (2 * SPREAD**2))
-    taps = taps / taps.sum()
-    single = planes.flatten(0, 1)[:, None]
-    single = F.conv2d(F.conv2d(single, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
-    return single.view(*planes.shape[:2], *single.shape[-2:])
+    return (taps / taps.sum()).tolist()
+
+
+def _blur(maps: Tensor, step: int) -> Tensor:
+    """[4,h,w·step] → [4,h−10,(w−10)·step] Gaussian means, as sums of shifted copies: on a CPU faster than conv2d."""
+    for axis, distance in ((1, 1), (2, step)):
+        size = maps.shape[axis] - (WINDOW - 1) * distance
+        shifted = [maps.narrow(axis, k * distance, size) for k in range(WINDOW)]
+        maps = shifted[0] * _taps()[0]
+        for tap, copy in zip(_taps()[1:], shifted[1:], strict=True):
+            maps.add_(copy, alpha=tap)
+    return maps
