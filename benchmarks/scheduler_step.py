@@ -1,0 +1,86 @@
+"""A scheduler's own arithmetic against diffusers' `step()`: `python benchmarks/scheduler_step.py [--side 512]`.
+
+Needs diffusers. Both sides turn a sample and a prediction of their own kind into the next sample; a ratio below 1 means
+that ours is faster. "noise given" is the arithmetic alone; "noise drawn" adds each generator: ours gives the same
+numbers on every machine, for every batch and device, and takes longer than torch's.
+"""
+
+import argparse
+
+import _checkout  # noqa: F401
+import diffusers
+import torch
+from diffusers.schedulers import scheduling_ddpm
+from metrics import race
+from realdenoise.schedulers import DDIMScheduler, DDPMScheduler
+from realdenoise.schedulers.limit import Limit
+from realdenoise.schedulers.prediction import to_clean
+
+STEPS = 50
+
+
+class GivenNoise(diffusers.DDPMScheduler):
+    """diffusers' DDPM with the noise of a step put in, for which it has no argument."""
+
+    def __init__(self, noise, **settings):
+        super().__init__(**settings)
+        self._noise = noise
+
+    def step(self, *arguments):
+        drawing = scheduling_ddpm.randn_tensor
+        scheduling_ddpm.randn_tensor = lambda *_, **__: self._noise
+        try:
+            return super().step(*arguments)
+        finally:
+            scheduling_ddpm.randn_tensor = drawing
+
+
+def cases(shape):
+    """(name, our step, diffusers' step) on the same sample in the middle of the chain."""
+    generator = torch.Generator().manual_seed(0)
+    epsilon, given = (torch.randn(shape, generator=generator) for _ in range(2))
+    schedulers = {
+        "DDIM, eta 0": (DDIMScheduler(STEPS), diffusers.DDIMScheduler(timestep_spacing="trailing"), {}),
+        "DDIM, eta 0, not clipped": (
+            DDIMScheduler(STEPS, limit=Limit("none")),
+            diffusers.DDIMScheduler(timestep_spacing="trailing", clip_sample=False),
+            {},
+        ),
+        "DDIM, eta 1, noise given": (
+            DDIMScheduler(STEPS, eta=1.0),
+            diffusers.DDIMScheduler(timestep_spacing="trailing"),
+            {"eta": 1.0, "variance_noise": given},
+        ),
+        "DDPM, noise given": (DDPMScheduler(STEPS), GivenNoise(given, timestep_spacing="trailing"), {}),
+        "DDPM, noise drawn": (DDPMScheduler(STEPS), diffusers.DDPMScheduler(timestep_spacing="trailing"), {}),
+    }
+    for name, (ours, theirs, extra) in schedulers.items():
+        theirs.set_timesteps(STEPS)
+        state = ours.start_from_noise(shape, seed=1)
+        for _ in range(STEPS // 2):
+            state = ours.step(state, torch.zeros(shape), torch.zeros(shape))
+        clean = to_clean("epsilon", epsilon, state.x, ours.noise.alpha_bar(int(state.time)))
+        noise = given if name.endswith("given") else None
+        yield (
+            name,
+            lambda ours=ours, state=state, clean=clean, noise=noise: ours.step(state, clean, noise),
+            lambda theirs=theirs, state=state, extra=extra: theirs.step(epsilon, int(state.time), state.x, **extra),
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=512, help="pixels per side of one RGB picture")
+    parser.add_argument("--repeats", type=int, default=50)
+    arguments = parser.parse_args()
+    shape = (1, 3, arguments.side, arguments.side)
+    print(f"one step, RGB {arguments.side}x{arguments.side}, float32, {torch.get_num_threads()} thread(s)")
+    for name, ours, theirs in cases(shape):
+        (mine, state), (peer, output) = race(arguments.repeats, ours, theirs)
+        drawn = name.endswith("drawn")
+        same = "" if drawn else f", largest difference {(state.x - output.prev_sample).abs().max():.1e}"
+        print(f"  {name:26} {mine * 1e3:7.2f} ms  diffusers {peer * 1e3:7.2f} ms  ratio {mine / peer:.2f}{same}")
+
+
+if __name__ == "__main__":
+    main()
