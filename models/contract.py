@@ -36,7 +36,9 @@ class Spec:
     sigma_range: tuple[float, float] | None = None
     """Noise levels seen in training, [0,1] scale."""
     half: bool = True
-    """Whether bf16/fp16 autocast is safe."""
+    """Whether bf16 autocast is safe."""
+    fp16: bool = True
+    """Whether fp16 autocast, with its narrower range, is safe too."""
     activation_bytes: int = 2048
     """Peak bytes of float32 activations per input pixel, for sizing tiles."""
     classes: int = 0

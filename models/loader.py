@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from ..imaging.level import DenoiseError
 from .contract import Spec
@@ -18,11 +15,12 @@ from .diffusers_folder import locate
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
 from .registry import Architecture, Weights, find
+from .spandrel_bridge import load_foreign
+from .weight_file import SUFFIXES, read_weights
+
+__all__ = ["SUFFIXES", "build", "bundled", "find_file", "load_denoiser", "load_network"]
 
 WEIGHTS = Path(__file__).parent / "weights"
-PICKLES = (".pth", ".pt", ".ckpt", ".bin")
-SUFFIXES = (".safetensors", *PICKLES)
-NESTED = ("params_ema", "params", "state_dict", "model_state_dict", "net")
 
 
 def bundled() -> list[str]:
@@ -41,57 +39,38 @@ def find_file(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a weight file; nothing in a pickle is ever executed.
+def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module, Spec]:
+    """The network with its weights in float32, and its spec with the card of the file.
 
     Raises:
-        DenoiseError: not a weight file, corrupt, empty, or a pickle that wants to run code.
+        DenoiseError: the tensors do not fit the architecture they resemble.
     """
-    if path.suffix == ".safetensors":
-        try:
-            with safe_open(str(path), "pt") as file:
-                return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise DenoiseError(
-                f"'{path.name}' is not a readable safetensors file ({error}); download it again."
-            ) from error
-    if path.suffix not in PICKLES:
-        raise DenoiseError(f"'{path.name}' is no weight file; use {', '.join(SUFFIXES)}.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DenoiseError(
-            f"'{path.name}' holds more than tensors and is refused, because loading it could run foreign code; "
-            "ask its author for a safetensors file."
-        ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise DenoiseError(f"'{path.name}' is not a readable weight file ({error}); download it again.") from error
-    return _unwrap(content, path), {}
-
-
-def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """The state dict inside a training checkpoint, without the `module.` of data-parallel training."""
-    if isinstance(content, dict):
-        content = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), content)
-    if not isinstance(content, dict):
-        raise DenoiseError(f"'{path.name}' holds a {type(content).__name__} instead of named tensors.")
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
-    return {key.removeprefix("module."): value for key, value in tensors.items()}
-
-
-def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module, Spec]:
-    """The network with its weights in float32, and its spec with the card of the file."""
-    weights = replace(weights, state=architecture.prepare(weights.state))
-    card = dict(weights.metadata)
-    network = architecture.build(weights)
-    try:
+        weights = replace(weights, state=architecture.prepare(weights.state))
+        network, spec = architecture.build(weights), architecture.spec(weights)
         network.load_state_dict({key: value.float() for key, value in weights.state.items()})
-    except RuntimeError as error:
-        raise DenoiseError(f"the file looks like {architecture.name}, but its tensors do not fit: {error}") from error
-    spec = replace(architecture.spec(weights), card=card)
-    if "halo" in card:
-        spec = replace(spec, halo=int(card["halo"]))
-    return network.eval(), spec
+    except (RuntimeError, LookupError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DenoiseError(
+            f"the file looks like {architecture.name}, but its tensors do not fit ({reason}); download it again."
+        ) from error
+    card = dict(weights.metadata)
+    halo = card.get("halo", "")
+    return network.eval(), replace(spec, card=card, halo=int(halo) if halo.isdigit() else spec.halo)
+
+
+def load_network(path: Path) -> tuple[torch.nn.Module, Spec]:
+    """A weight file, or a folder saved by diffusers → the network on the CPU in float32, and what is true of it.
+
+    Raises:
+        DenoiseError: unreadable, dangerous, or of no known architecture.
+    """
+    file, configs = locate(path)
+    weights = read_weights(file)
+    weights = replace(weights, metadata={**weights.metadata, **configs})
+    architecture = find(weights)
+    network, spec = load_foreign(weights, path.name) if architecture is None else build(architecture, weights)
+    return network, replace(spec, name=path.stem)
 
 
 def load_denoiser(
@@ -112,16 +91,6 @@ def load_denoiser(
     Raises:
         DenoiseError: no such file, unreadable, dangerous, or of no known architecture. ValueError: device, precision.
     """
-    path = find_file(name_or_path)
-    file, configs = locate(path)
-    state, card = read_state(file)
-    if not state:
-        raise DenoiseError(f"'{file.name}' holds no tensors; download it again.")
-    weights = Weights(state, {**card, **configs})
-    architecture = find(weights)
-    if architecture is None:
-        raise DenoiseError(f"'{path.name}' is of no known architecture.")
-    network, spec = build(architecture, weights)
-    spec = replace(spec, name=path.stem)
+    network, spec = load_network(find_file(name_or_path))
     placement = place(network) if place else PlainPlacement(network, resolve_device(device))
     return NetworkDenoiser(network, spec, placement, precision, tile)

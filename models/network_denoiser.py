@@ -45,7 +45,7 @@ class NetworkDenoiser:
         self, network: nn.Module, spec: Spec, placement: Placement, precision: str = "auto", tile: int = 0
     ) -> None:
         self.network, self.spec, self.placement, self.tile = network, spec, placement, tile
-        self.dtype = pick_dtype(placement.device, precision, spec.half)
+        self.dtype = pick_dtype(placement.device, precision, spec.half, spec.fp16)
         self._monitor = Monitor()
         for module in network.modules():
             if not any(module.children()):

@@ -20,7 +20,9 @@ def cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in names)
 
 
-def pick_dtype(device: torch.device, precision: str, half_is_safe: bool = True) -> torch.dtype:
+def pick_dtype(
+    device: torch.device, precision: str, half_is_safe: bool = True, fp16_is_safe: bool = True
+) -> torch.dtype:
     """The autocast type for `precision`; `auto` takes half precision only where it is both safe and faster.
 
     Raises:
@@ -35,5 +37,7 @@ def pick_dtype(device: torch.device, precision: str, half_is_safe: bool = True) 
     if not half_is_safe:
         return torch.float32
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        if torch.cuda.is_bf16_supported():
+            return torch.bfloat16
+        return torch.float16 if fp16_is_safe else torch.float32
     return torch.bfloat16 if device.type == "cpu" and cpu_has_bf16() else torch.float32

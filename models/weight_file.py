@@ -1,0 +1,99 @@
+"""Reading weight files: named tensors and metadata, and never foreign code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..imaging.level import DenoiseError
+from .registry import Weights
+
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
+SUFFIXES = (".safetensors", *PICKLES)
+NESTED = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net", "generator")
+"""Where training checkpoints keep the network, the averaged weights first."""
+PREFIXES = ("module.", "_orig_mod.", "netG.")
+"""What data-parallel training, torch.compile and GAN trainers put before every name."""
+REFUSED = ("Unsupported global", "Unsupported class", "Trying to")
+"""How torch's restricted unpickler says that a file asks for more than tensors."""
+
+
+def read_weights(path: Path) -> Weights:
+    """The tensors of a weight file, and its metadata (empty for pickles); nothing in a pickle is ever executed.
+
+    Raises:
+        DenoiseError: no weight file, corrupt, empty, without tensors, or a pickle that asks for more than tensors.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DenoiseError(f"'{path.name}' is no weight file; use {', '.join(SUFFIXES)}.")
+    if path.stat().st_size == 0:
+        raise DenoiseError(f"'{path.name}' is empty; download it again.")
+    weights = _read_pickle(path) if suffix in PICKLES else _read_safetensors(path)
+    if not weights.state:
+        raise DenoiseError(f"'{path.name}' holds no tensors; name a file with a network's weights.")
+    return weights
+
+
+def _read_safetensors(path: Path) -> Weights:
+    try:
+        with safe_open(str(path), "pt") as file:
+            return Weights({key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_pickle(path: Path) -> Weights:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not (any(words in str(error) for words in REFUSED) or _starts_like_a_pickle(path)):
+            raise DenoiseError(f"'{path.name}' is no readable weight file; download it again.") from error
+        raise DenoiseError(
+            f"'{path.name}' is refused because it holds more than tensors and loading it could run foreign code; "
+            "ask its author for a safetensors file."
+        ) from error
+    except (RuntimeError, EOFError, OSError, LookupError, ValueError, AttributeError) as error:
+        if "TorchScript" in str(error):
+            raise DenoiseError(
+                f"'{path.name}' is refused because it is a TorchScript program; use a file with its weights alone."
+            ) from error
+        raise _unreadable(path, error) from error
+    return Weights(_tensors(_network_of(content), path))
+
+
+def _starts_like_a_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1) == pickle.PROTO
+
+
+def _unreadable(path: Path, error: Exception) -> DenoiseError:
+    reason = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".") or type(error).__name__
+    return DenoiseError(f"'{path.name}' is no readable weight file ({reason}); download it again.")
+
+
+def _network_of(content: Any) -> Any:
+    """The state dict inside a training checkpoint, however deep it is nested."""
+    while isinstance(content, dict):
+        inner = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), None)
+        if inner is None:
+            return content
+        content = inner
+    return content
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, dict):
+        raise DenoiseError(
+            f"'{path.name}' holds a {type(content).__name__} instead of named tensors; name a file with weights."
+        )
+    state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    for prefix in PREFIXES:
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
