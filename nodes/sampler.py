@@ -110,6 +110,6 @@ class RealWorldInterpolationSampler:
         for way, frame in zip(ways, clean, strict=True):
             way[max(1, len(way) - 1) :] = [frame[None, ..., :3]]  # the last state is the result
         pictures = torch.cat([picture for way in ways for picture in way]).clamp(0, 1)
-        report = f"{denoiser.spec.name} · {words} · {method}, {steps} step{'s' * (steps > 1)} from α = {start_alpha:g}"
+        report = f"{denoiser.spec.name} · {words}\n{method}, {steps} step{'s' * (steps > 1)} from α = {start_alpha:g}"
         report += f"\n{facts(monitor.notes, image)} · {time.perf_counter() - started:.2f} s"
         return answer(report, clean, pictures, report)

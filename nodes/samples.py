@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ..imaging.noise import NOISE_KINDS, add_noise
+from .common import answer
 from .registry import node
 
 FOLDER = Path(__file__).parents[1] / "samples"
@@ -66,4 +67,4 @@ class SamplePhoto:
         """The noise depends on the sensitivity alone, so that every machine shows the same picture."""
         clean = load_sample(picture)
         noisy = add_noise(clean, "camera", NOISE_KINDS["camera"].amount(iso), SEED)
-        return noisy, clean, CREDITS[picture]
+        return answer(CREDITS[picture], noisy, clean, CREDITS[picture])

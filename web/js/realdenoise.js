@@ -4,7 +4,9 @@ import { api } from "../../../scripts/api.js";
 
 const PREFIX = "RealDenoise";
 const LINE = 16;
+const LETTER = 6.7;
 const MOST_LINES = 10;
+const SLIDER_HEIGHT = 240;
 const STYLE = `
 .realdenoise-text {
   box-sizing: border-box; width: 100%; height: 100%; overflow: auto; padding: 4px 8px; border-radius: 6px;
@@ -12,10 +14,13 @@ const STYLE = `
   font: 11px/${LINE}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; cursor: text;
 }
+.realdenoise-text:empty { visibility: hidden; padding: 0; }
 .realdenoise-compare {
   position: relative; box-sizing: border-box; width: 100%; height: 100%; min-height: 160px; overflow: hidden;
-  border-radius: 6px; background: #000; cursor: ew-resize; touch-action: none; user-select: none;
+  border-radius: 6px; cursor: ew-resize; touch-action: none; user-select: none;
 }
+.lg-node-widget .realdenoise-compare { height: auto; aspect-ratio: var(--ratio, 4 / 3); }
+.realdenoise-compare:not(.full) :is(.line, span, button) { display: none; }
 .realdenoise-compare img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; pointer-events: none; }
 .realdenoise-compare .line { position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
 .realdenoise-compare span {
@@ -36,8 +41,8 @@ function element(tag, className, parent) {
   return made;
 }
 
-/** Adds a widget that shows `shown` and is saved nowhere; `height` is called with nothing and answers in pixels. */
-function addWidget(node, name, shown, height) {
+/** Adds a widget that shows `shown` and is saved nowhere; heights are functions that answer in pixels. */
+function addWidget(node, name, shown, getMinHeight, getMaxHeight) {
   // Classic nodes draw elements above the canvas, which would then miss the wheel.
   shown.addEventListener("wheel", (event) => {
     const scrolls = shown.scrollHeight > shown.clientHeight;
@@ -46,7 +51,8 @@ function addWidget(node, name, shown, height) {
   const widget = node.addDOMWidget(name, name, shown, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: height,
+    getMinHeight,
+    getMaxHeight,
     getValue: () => undefined,
     setValue: () => {},
   });
@@ -60,15 +66,23 @@ function grow(node) {
   node.setDirtyCanvas?.(true, true);
 }
 
-function showText(node, text) {
-  const lines = () => Math.min(MOST_LINES, node.realdenoiseText.textContent.split("\n").length);
-  if (!node.realdenoiseText) {
-    node.realdenoiseText = element("div", "realdenoise-text");
-    addWidget(node, "realdenoise_text", node.realdenoiseText, () => LINE * lines() + 8);
-  }
-  node.realdenoiseText.textContent = text;
-  node.realdenoiseText.style.minHeight = `${LINE * lines() + 8}px`;
-  grow(node);
+/** Height of the node's text in pixels: long lines wrap, more than MOST_LINES scroll. */
+function textHeight(node, text) {
+  if (!text) return 0;
+  const letters = Math.max(10, Math.floor((node.size[0] - 40) / LETTER));
+  const rows = text.split("\n").map((line) => Math.max(1, Math.ceil(line.length / letters)));
+  return LINE * Math.min(MOST_LINES, rows.reduce((sum, count) => sum + count)) + 10;
+}
+
+function addText(node) {
+  const box = element("div", "realdenoise-text");
+  const height = () => textHeight(node, box.textContent);
+  addWidget(node, "realdenoise_text", box, height, height);
+  node.realdenoiseText = (text) => {
+    box.textContent = text;
+    box.style.minHeight = `${textHeight(node, text)}px`;
+    grow(node);
+  };
 }
 
 function pictureUrl({ filename, subfolder, type }) {
@@ -102,30 +116,27 @@ function makeSlider() {
     split(Math.min(1, Math.max(0, (event.clientX - left) / width)));
   });
   pager.addEventListener("click", () => turn(index + 1));
+  after.addEventListener("load", () => box.style.setProperty("--ratio", after.naturalWidth / after.naturalHeight));
   split(0.5);
-  return {
-    box,
-    show(befores, afters) {
-      pairs = befores.map((entry, i) => [entry, afters[i]]);
-      turn(0);
-    },
+  const show = (befores, afters) => {
+    pairs = befores.map((entry, i) => [entry, afters[i]]);
+    box.classList.add("full");
+    turn(0);
   };
+  return { box, show };
 }
 
-function showSlider(node, befores, afters) {
-  if (!node.realdenoiseSlider) {
-    node.realdenoiseSlider = makeSlider();
-    addWidget(node, "realdenoise_compare", node.realdenoiseSlider.box, () => 240);
-  }
-  node.realdenoiseSlider.show(befores, afters);
-  grow(node);
+function addSlider(node) {
+  const { box, show } = makeSlider();
+  addWidget(node, "realdenoise_compare", box, () => SLIDER_HEIGHT);
+  node.realdenoiseSlider = show;
 }
 
 function show(node, answer) {
-  if (answer?.before?.length && answer?.after?.length === answer.before.length) {
-    showSlider(node, answer.before, answer.after);
+  if (answer?.before?.length && answer.after?.length === answer.before.length) {
+    node.realdenoiseSlider?.(answer.before, answer.after);
   }
-  if (answer?.text?.length) showText(node, answer.text.join("\n"));
+  if (answer?.text?.length) node.realdenoiseText?.(answer.text.join("\n"));
 }
 
 app.registerExtension({
@@ -135,6 +146,14 @@ app.registerExtension({
   },
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!nodeData.name.startsWith(PREFIX)) return;
+    const inputs = { ...nodeData.input?.required, ...nodeData.input?.optional };
+    const created = nodeType.prototype.onNodeCreated;
+    // From the start, not with the first answer: Vue nodes overlook widgets that are added later.
+    nodeType.prototype.onNodeCreated = function () {
+      created?.call(this);
+      if ("before" in inputs && "after" in inputs) addSlider(this);
+      if (nodeData.output?.includes("STRING")) addText(this);
+    };
     const executed = nodeType.prototype.onExecuted;
     nodeType.prototype.onExecuted = function (answer) {
       executed?.call(this, answer);
