@@ -25,6 +25,8 @@ def predict_clean(network: nn.Module, spec: Spec, image: Tensor, level: Level) -
         return image - output
     if spec.prediction == "clean":
         return output
+    if spec.prediction == "score":  # Tweedie: D = x + σ²·s
+        return image + known_sigma(spec, image, level) ** 2 * output
     raise DenoiseError(f"{spec.name} predicts {spec.prediction}, which needs a timestep-conditioned network.")
 
 

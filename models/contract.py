@@ -11,7 +11,7 @@ from torch import Tensor
 from ..imaging.level import Level
 from ..monitor import Monitor
 
-Prediction = Literal["clean", "residual", "epsilon", "v_prediction"]
+Prediction = Literal["clean", "residual", "epsilon", "v_prediction", "score"]
 Conditioning = Literal["none", "sigma", "sigma_map", "alpha", "timestep"]
 
 
@@ -51,7 +51,7 @@ class Spec:
     @property
     def needs_sigma(self) -> bool:
         """Whether the network must be told the noise level."""
-        return self.conditioning in ("sigma", "sigma_map", "timestep")
+        return self.conditioning in ("sigma", "sigma_map", "timestep") or self.prediction == "score"
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ class Architecture:
 
     detect: whether the weights are of this family, by names and shapes; metadata may only decide between equal ones.
     build: the network with the file's own sizes, weights not yet loaded. spec: its metadata, `card` left empty.
+    create: the network from its constructor's options, for training; None = only from weights.
     prepare: renames or strips keys before `build`, `spec` and loading.
     priority: tried in falling order; the more specific pattern needs the higher number.
     """
@@ -37,6 +38,7 @@ class Architecture:
     build: Callable[[Weights], nn.Module]
     spec: Callable[[Weights], Spec]
     prepare: Callable[[StateDict], StateDict] = dict
+    create: Callable[..., nn.Module] | None = None
     priority: int = 0
 
 
@@ -65,7 +67,7 @@ def find(weights: Weights) -> Architecture | None:
 
 
 def count_blocks(state: StateDict, prefix: str) -> int:
-    """How many consecutive numbers follow `prefix.` in the key names: count_blocks(s, 'encoder') of encoder.0/.1 is 2."""
+    """How many numbers follow `prefix.` in the key names: 2 for 'encoder' of encoder.0 and encoder.1."""
     start = prefix + "."
     numbers = {key[len(start) :].split(".")[0] for key in state if key.startswith(start)}
     return len({n for n in numbers if n.isdigit()})

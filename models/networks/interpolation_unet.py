@@ -149,5 +149,6 @@ register(
         detect=lambda weights: {"stem.weight", "time_embed.2.weight", "head.weight"} <= weights.state.keys(),
         build=lambda weights: InterpolationUNet(*_hyper(weights.state)),
         spec=_spec,
+        create=InterpolationUNet,
     )
 )

@@ -1,0 +1,70 @@
+"""realdenoise train: follow a training recipe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Options of the command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a denoiser by a recipe",
+        description="Train a network by a recipe: one that comes with the package, or a TOML file of your own. The "
+        "folder OUT gets the best weights, a log, a chart and a checkpoint to resume from.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a bundled recipe, or a TOML file")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder in which the recipe's data folders lie")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/NAME)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="train for M minutes instead of the recipe's length")
+    parser.add_argument("--init", metavar="WEIGHTS", help="start from these weights: a bundled name or a file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--seed", type=int, help="another seed than the recipe's")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns 0 when the recipe's length is over."""
+    from dataclasses import replace
+
+    from tqdm import tqdm
+
+    from ..models.placement import resolve_device
+    from ..monitor import Monitor
+    from ..training.checkpoint import CHECKPOINT
+    from ..training.recipe import load_recipe
+    from ..training.run import shortened, train_from_folders
+    from ._errors import UsageError
+
+    recipe = shortened(load_recipe(args.recipe), args.minutes)
+    changes = {"init": args.init, "seed": args.seed}
+    recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
+    out = args.out or Path("runs") / recipe.name
+    if (out / CHECKPOINT).exists() and not args.resume:
+        raise UsageError(f"'{out}' holds a run already; add --resume to go on with it, or choose another --out.")
+    with tqdm(total=1000, unit="‰", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
+
+        def row(step: int, seconds: float, loss: float, psnr: float) -> None:
+            bar.set_postfix_str(f"step {step}, loss {loss:.5f}, PSNR {psnr:.2f} dB")
+            if not sys.stderr.isatty():
+                print(f"step {step}  {seconds:.0f} s  loss {loss:.5f}  PSNR {psnr:.2f} dB", flush=True)
+
+        def progress(fraction: float, preview: object) -> None:
+            bar.update(int(fraction * 1000) - bar.n)
+
+        trained, weights = train_from_folders(
+            recipe,
+            out,
+            root=args.data,
+            device=str(resolve_device(args.device)),
+            precision=args.precision,
+            resume=args.resume,
+            monitor=Monitor(progress),
+            on_row=row,
+        )
+    print(f"{weights}: {trained.progress.step} steps, best validation PSNR {trained.progress.best:.2f} dB")
+    return 0

@@ -1,0 +1,41 @@
+"""The network a recipe asks for: fresh, or from weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ..models.loader import find_file, load_network
+from ..models.registry import Weights, architectures
+from .objectives import Student
+from .recipe import Recipe, RecipeError
+
+
+def make_student(recipe: Recipe) -> Student:
+    """A fresh network with the recipe's options and seed, or the one in `init`.
+
+    Raises:
+        RecipeError: unknown network, one that cannot be made from options, or `init` of another architecture.
+    """
+    known = {a.name: a for a in architectures() if a.create is not None}
+    if recipe.network not in known:
+        raise RecipeError(f"recipe entry 'network' is {recipe.network!r}; use one of {', '.join(sorted(known))}.")
+    architecture = known[recipe.network]
+    if recipe.init:
+        network, spec = load_network(find_file(recipe.init))
+        if spec.architecture != recipe.network:
+            raise RecipeError(f"the weights '{recipe.init}' are of {spec.architecture}, not of {recipe.network}.")
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            network = architecture.create(**{k: _tuple(v) for k, v in recipe.options.items()})  # type: ignore[misc]
+        spec = architecture.spec(Weights(network.state_dict()))
+    if recipe.prediction:
+        spec = replace(spec, prediction=recipe.prediction)
+    return Student(network.requires_grad_(True), replace(spec, name=recipe.name))
+
+
+def _tuple(value: object) -> object:
+    """TOML has lists, constructors want tuples."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,118 @@
+"""One recipe from folders to a weight file: log, chart, checkpoint and the best weights in one folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from ..imaging.charts import Series, line_chart
+from ..monitor import Monitor
+from .checkpoint import Progress, save_network, write_atomically
+from .recipe import Recipe
+from .samples import FolderSource
+from .trainer import Trained, Trainer
+from .validation import probes_from_folders
+
+HEADER = ("step", "seconds", "loss", "psnr")
+
+
+def train_from_folders(
+    recipe: Recipe,
+    out: Path,
+    *,
+    root: Path | None = None,
+    device: str = "cpu",
+    precision: str = "auto",
+    resume: bool = False,
+    monitor: Monitor | None = None,
+    on_row: Callable[[int, float, float, float], None] | None = None,
+) -> tuple[Trained, Path]:
+    """Train, and leave `<name>.safetensors`, `log.csv`, `chart.png` and `checkpoint.pt` in `out`.
+
+    Args:
+        root: folder that the recipe's relative data folders lie in.
+        on_row: see `Trainer.run`; the log and the chart on disk are brought up to date before each call.
+
+    Returns:
+        The result and the path of the weight file. Interrupting leaves the best weights so far there, too.
+
+    Raises:
+        RecipeError: see `Trainer` and `FolderSource`.
+    """
+    source = FolderSource(recipe, root)
+    trainer = Trainer(
+        recipe,
+        source,
+        probes_from_folders(recipe, root),
+        device=device,
+        precision=precision,
+        folder=out,
+        resume=resume,
+    )
+    write_atomically(out / "skipped.txt", lambda path: path.write_text(_skipped(source.skipped), encoding="utf-8"))
+
+    def row(*values: float) -> None:
+        write_log(trainer.progress, out)
+        if on_row is not None:
+            on_row(*values)  # type: ignore[arg-type]
+
+    weights = out / f"{recipe.name}.safetensors"
+    try:
+        trained = trainer.run(monitor, row)
+    finally:
+        trained = trainer.result()
+        save_network(trained.state, weights, metadata(recipe, trained))
+    return trained, weights
+
+
+def _skipped(skipped) -> str:
+    return "".join(f"{path}: {reason}\n" for path, reason in skipped.items()) or "nothing was skipped\n"
+
+
+def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
+    """What the weight file says of itself."""
+    spec, progress = trained.spec, trained.progress
+    return {
+        "architecture": spec.architecture,
+        "prediction": spec.prediction,
+        "conditioning": spec.conditioning,
+        "objective": recipe.objective,
+        "recipe": recipe.name,
+        "data": ", ".join((*recipe.data.clean, *recipe.data.pairs)),
+        "steps": f"{progress.step} of {recipe.data.batch}x{recipe.data.crop}x{recipe.data.crop}",
+        "hours": f"{progress.seconds / 3600:.2f}",
+        "validation_psnr": f"{progress.best:.2f}",
+        "torch": torch.__version__,
+        **({"notes": recipe.notes} if recipe.notes else {}),
+    }
+
+
+def write_log(progress: Progress, out: Path) -> None:
+    """log.csv and chart.png, whole or not at all."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(progress.rows)
+    write_atomically(out / "log.csv", lambda path: path.write_text(table.getvalue(), encoding="utf-8"))
+    picture = (training_chart(progress)[0] * 255).round().to(torch.uint8).numpy()
+    write_atomically(out / "chart.png", lambda path: Image.fromarray(picture).save(path, "PNG"))
+
+
+def training_chart(progress: Progress) -> torch.Tensor:
+    """[1,H,W,3] in [0,1]: loss above, validation PSNR below, over the steps."""
+    steps, _, losses, decibels = (list(column) for column in zip(*progress.rows, strict=True))
+    shape = {"x_label": "step", "width": 960, "height": 360}
+    loss = line_chart([Series("loss", steps, losses)], title="Training loss", y_label="loss", **shape)
+    quality = line_chart([Series("PSNR", steps, decibels)], title="Validation", y_label="PSNR (dB)", **shape)
+    return torch.cat([loss, quality], dim=1)
+
+
+def shortened(recipe: Recipe, minutes: float | None) -> Recipe:
+    """The recipe with its length replaced by minutes, if given."""
+    return recipe if minutes is None else replace(recipe, schedule=replace(recipe.schedule, minutes=minutes, steps=0))

@@ -1,0 +1,189 @@
+"""The trainer: one loop for every objective; exact to resume, stopped by time, steps or the user."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..imaging.randomness import generator as numpy_generator
+from ..models.contract import Spec
+from ..models.precision import pick_dtype
+from ..monitor import Monitor
+from .checkpoint import Progress, load_checkpoint, save_checkpoint
+from .network import make_student
+from .objectives import Student, objectives
+from .recipe import Recipe, RecipeError
+from .samples import Batch, Source
+from .validation import Probe, validate
+
+CHECKPOINT_SECONDS = 60.0
+OnRow = Callable[[int, float, float, float], None]
+"""(step, trained seconds, mean loss since the last row, validation PSNR in dB)."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run gives: the weights with the best validation PSNR, and how it went."""
+
+    state: Mapping[str, Tensor]
+    spec: Spec
+    progress: Progress
+    finished: bool
+    """False when it was stopped before its length was over."""
+
+
+class Trainer:
+    """One run of a recipe.
+
+    Args:
+        recipe: what to do. source: where batches come from. probes: what is validated on.
+        device: where it trains. precision: auto, fp32, bf16 or fp16 (autocast).
+        folder: for checkpoints; None = none are written. resume: go on from the one in there.
+        student: a network to go on with instead of a fresh one (fine-tuning, adapters).
+
+    Raises:
+        RecipeError: an unknown network or objective, or nothing to resume.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: Source,
+        probes: Sequence[Probe],
+        *,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: Path | None = None,
+        resume: bool = False,
+        student: Student | None = None,
+    ) -> None:
+        self.recipe, self.source, self.probes, self.folder = recipe, source, probes, folder
+        self.device = torch.device(device)
+        self.dtype = pick_dtype(self.device, precision)
+        known = objectives()
+        if recipe.objective not in known:
+            raise RecipeError(
+                f"recipe entry 'objective' is {recipe.objective!r}; use one of {', '.join(sorted(known))}."
+            )
+        self.objective = known[recipe.objective]
+        self.student = student or make_student(recipe)
+        network = self.student.network.to(self.device).to(memory_format=torch.channels_last).train()
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        plan = recipe.optimiser
+        self.optimiser = torch.optim.AdamW(
+            trained, recipe.schedule.learning_rate, betas=(plan.betas[0], plan.betas[1]), weight_decay=plan.weight_decay
+        )
+        self.progress = Progress()
+        self.average = _copy(network)
+        self.best: Mapping[str, Tensor] = {}
+        if resume:
+            self._resume()
+
+    @property
+    def network(self) -> nn.Module:
+        """The network in training."""
+        return self.student.network
+
+    def _resume(self) -> None:
+        saved = load_checkpoint(self.folder) if self.folder else None
+        if saved is None:
+            raise RecipeError(f"there is no checkpoint in '{self.folder}' to resume; leave out --resume to start anew.")
+        self.network.load_state_dict(saved["network"])
+        self.average = {key: value.to(self.device) for key, value in saved["average"].items()}
+        self.best = saved["best"]
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.progress = Progress(**{**saved["progress"], "rows": [tuple(row) for row in saved["progress"]["rows"]]})
+
+    def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
+        """Train until the recipe's length is over. What interrupts it leaves a checkpoint behind."""
+        monitor = monitor or Monitor()
+        losses: list[float] = []
+        saved, plan = time.monotonic(), self.recipe.schedule
+        with torch.inference_mode(False), torch.enable_grad(), ThreadPoolExecutor(1) as ahead:
+            waiting = ahead.submit(self.source.batch, self.progress.step)
+            try:
+                while plan.fraction(self.progress.step, self.progress.seconds) < 1:
+                    started = time.monotonic()
+                    batch = waiting.result()
+                    waiting = ahead.submit(self.source.batch, self.progress.step + 1)
+                    losses.append(self._step(batch))
+                    self.progress.seconds += time.monotonic() - started
+                    if self.progress.step % self.recipe.validation.every == 0:
+                        self._measure(losses, monitor, on_row)
+                    monitor.advance(plan.fraction(self.progress.step, self.progress.seconds))
+                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        saved = self._save()
+            finally:
+                waiting.cancel()
+                self._save()
+        self._measure(losses, monitor, on_row)
+        self._save()
+        return self.result()
+
+    def result(self) -> Trained:
+        """The best weights so far; before the first measurement the averaged ones."""
+        over = self.recipe.schedule.fraction(self.progress.step, self.progress.seconds) >= 1
+        return Trained(self.best or self.average, self.student.spec, replace(self.progress), over)
+
+    def _step(self, batch: Batch) -> float:
+        plan, step = self.recipe.optimiser, self.progress.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.schedule.rate(step, self.progress.seconds)
+        batch = Batch(*(value.to(self.device) for value in (batch.noisy, batch.clean, batch.second, batch.sigma)))
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            loss = self.objective(self.student, batch, self._random(step), **self.recipe.objective_options)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if plan.clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip_norm)
+        self.optimiser.step()
+        self.progress.step = step + 1
+        self._follow(min(plan.ema, (1 + step) / (10 + step)))
+        return float(loss.detach())
+
+    def _random(self, step: int) -> torch.Generator:
+        """Chance inside the objective depends on (seed, step) alone; sample numbers start at 0, so −1 is free."""
+        seed = numpy_generator(self.recipe.seed, step, 1 << 20).integers(1 << 62)
+        return torch.Generator().manual_seed(int(seed))
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        """The moving average goes (1 − decay) of the way to the present weights."""
+        for key, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, 1 - decay)
+            else:
+                self.average[key].copy_(value)
+
+    def _measure(self, losses: list[float], monitor: Monitor, on_row: OnRow | None) -> None:
+        """Validate the averaged weights; the best ones are kept."""
+        if not losses:
+            return
+        present = _copy(self.network)
+        self.network.load_state_dict(self.average)
+        quality, preview = validate(self.student, self.probes, self.device, self.dtype)
+        self.network.load_state_dict(present)
+        if quality > self.progress.best:
+            self.progress.best = quality
+            self.best = {key: value.detach().cpu().clone() for key, value in self.average.items()}
+        row = (self.progress.step, self.progress.seconds, sum(losses) / len(losses), quality)
+        losses.clear()
+        self.progress.rows.append(row)
+        monitor.advance(self.recipe.schedule.fraction(row[0], row[1]), preview)
+        if on_row is not None:
+            on_row(*row)
+
+    def _save(self) -> float:
+        if self.folder is not None:
+            save_checkpoint(self.folder, self.network, self.average, self.best, self.optimiser, self.progress)
+        return time.monotonic()
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in network.state_dict().items()}
