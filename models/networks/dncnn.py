@@ -55,4 +55,4 @@ def _spec(weights: Weights) -> Spec:
     )
 
 
-register(Architecture(name="DnCNN", detect=_detect, build=_build, spec=_spec, prepare=_prepare))
+register(Architecture(name="DnCNN", detect=_detect, build=_build, spec=_spec, prepare=_prepare, create=DnCNN))

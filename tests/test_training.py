@@ -1,0 +1,259 @@
+"""Training: recipes are checked, samples and runs are repeatable, every objective learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from realdenoise.models.loader import load_denoiser
+from realdenoise.monitor import Monitor
+from realdenoise.training.checkpoint import load_checkpoint
+from realdenoise.training.recipe import Recipe, RecipeError, bundled_recipes, load_recipe, recipe_from
+from realdenoise.training.run import train_from_folders
+from realdenoise.training.samples import FolderSource, TensorSource, cut, make_noisy
+from realdenoise.training.trainer import Trainer
+from realdenoise.training.validation import probes_from_folders, probes_from_pictures
+from skimage import data
+
+GAUSSIAN = {"kind": "gaussian", "low": 15, "high": 35}
+
+
+def recipe(**changes) -> Recipe:
+    content = {
+        "name": "tiny",
+        "network": "DnCNN",
+        "objective": "regression",
+        "options": {"depth": 4, "width": 12},
+        "data": {"clean": ["pictures"], "crop": 32, "batch": 4},
+        "noise": [GAUSSIAN],
+        "schedule": {"steps": 60, "learning_rate": 3e-3},
+        "optimiser": {"ema": 0.9},
+        "validation": {"every": 30, "pictures": 2, "crop": 64},
+    }
+    return recipe_from({**content, **changes})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two photographs, one file that is none, and a tiny one."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "pictures").mkdir()
+    Image.fromarray(data.chelsea()[:96, 100:228]).save(folder / "pictures" / "cat.png")
+    Image.fromarray(data.astronaut()[:96, 150:278]).save(folder / "pictures" / "face.png")
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "pictures" / "tiny.png")
+    (folder / "pictures" / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    return folder
+
+
+def trainer(plan: Recipe, root, **options) -> Trainer:
+    return Trainer(plan, FolderSource(plan, root), probes_from_folders(plan, root), precision="fp32", **options)
+
+
+# ------------------------------------------------------------------------------------------------------------- recipes
+
+
+def test_every_bundled_recipe_is_valid():
+    assert {"interpolation_unet", "dncnn_color_blind", "tutorial_dncnn"} <= set(bundled_recipes())
+    for name in bundled_recipes():
+        assert load_recipe(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"netwrok": "DnCNN"}, "'netwrok' is unknown"),
+        ({"noise": [{**GAUSSIAN, "kind": "magic"}]}, "noise.kind"),
+        ({"noise": [{**GAUSSIAN, "low": 99}]}, "noise.low"),
+        ({"schedule": {}}, "schedule.steps"),
+        ({"data": {"crop": 32}}, "names no folder"),
+        ({"data": {"clean": ["x"], "crop": "big"}}, "must be of type int"),
+        ({"noise": []}, "noise mixture"),
+    ],
+)
+def test_a_wrong_recipe_names_the_entry(change, words):
+    with pytest.raises(RecipeError, match=words):
+        recipe(**change)
+
+
+def test_a_recipe_file_that_is_no_toml(tmp_path):
+    (tmp_path / "bad.toml").write_text("name = = 3")
+    with pytest.raises(RecipeError, match="no TOML"):
+        load_recipe(tmp_path / "bad.toml")
+    with pytest.raises(RecipeError, match="neither one of"):
+        load_recipe("nothing")
+
+
+@pytest.mark.parametrize(("change", "words"), [({"network": "Nope"}, "network"), ({"objective": "nope"}, "objective")])
+def test_unknown_network_and_objective(root, change, words):
+    with pytest.raises(RecipeError, match=words):
+        trainer(recipe(**change), root)
+
+
+def test_learning_rate_schedules():
+    cosine = recipe(schedule={"steps": 100, "learning_rate": 1.0, "warm_up": 10, "final_share": 0.0}).schedule
+    assert cosine.rate(0, 0) == pytest.approx(0.1)
+    assert cosine.rate(50, 0) == pytest.approx(0.5)
+    assert cosine.rate(100, 0) == pytest.approx(0)
+    epochs = recipe(
+        schedule={"steps": 9, "learning_rate": 1.0, "decay": "epoch", "epoch_steps": 3, "epoch_factor": 0.5}
+    ).schedule
+    assert [epochs.rate(step, 0) for step in (0, 2, 3, 6)] == [1, 1, 0.5, 0.25]
+    timed = recipe(schedule={"minutes": 1, "learning_rate": 1.0, "final_share": 0.0}).schedule
+    assert timed.rate(5, 30) == pytest.approx(0.5)
+
+
+# ------------------------------------------------------------------------------------------------------------- samples
+
+
+def test_bad_files_are_skipped_and_named(root):
+    source = FolderSource(recipe(), root)
+    skipped = {path.split("/")[-1]: reason for path, reason in source.skipped.items()}
+    assert set(skipped) == {"broken.jpg", "tiny.png"}
+    assert "smaller than the crop" in skipped["tiny.png"]
+
+
+def test_a_batch_depends_on_its_step_alone(root):
+    source, again = FolderSource(recipe(), root), FolderSource(recipe(), root)
+    again.batch(3)
+    assert torch.equal(source.batch(7).noisy, again.batch(7).noisy)
+    assert not torch.equal(source.batch(7).noisy, source.batch(8).noisy)
+
+
+def test_noise_of_a_batch_has_the_sigma_it_says(root):
+    batch = FolderSource(recipe(), root).batch(0)
+    measured = (batch.noisy - batch.clean).flatten(1).std(dim=1)
+    assert torch.allclose(measured, batch.sigma, rtol=0.06)
+    assert ((batch.sigma >= 15 / 255) & (batch.sigma <= 35 / 255)).all()
+    assert (batch.second != batch.noisy).float().mean() > 0.99
+
+
+def test_pictures_are_cut_alike():
+    picture = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
+    noisy, clean = cut((picture + 1, picture), 16, np.random.default_rng(1))
+    assert noisy.shape == (16, 16, 3) and np.allclose(noisy, clean + 1)
+
+
+def test_pairs_are_matched_by_ending_and_by_folder(tmp_path, root):
+    picture = Image.open(root / "pictures" / "cat.png")
+    (tmp_path / "a").mkdir()
+    picture.save(tmp_path / "a" / "x_real.png")
+    picture.save(tmp_path / "a" / "x_mean.png")
+    for kind in ("noisy", "clean"):
+        (tmp_path / "b" / kind).mkdir(parents=True)
+        picture.save(tmp_path / "b" / kind / "y.png")
+    plan = recipe(data={"pairs": ["a", "b"], "crop": 32}, noise=[])
+    batch = FolderSource(plan, tmp_path).batch(0)
+    assert torch.equal(batch.noisy, batch.clean) and torch.isnan(batch.sigma).all()
+    with pytest.raises(RecipeError, match="no pairs"):
+        FolderSource(recipe(data={"pairs": ["pictures"], "crop": 32}, noise=[]), root)
+
+
+def test_mixture_draws_every_part():
+    parts = recipe(noise=[GAUSSIAN, {"kind": "salt_and_pepper", "low": 0.3, "high": 0.3}]).noise
+    clean = np.full((24, 24, 3), 0.5, np.float32)
+    kinds = {bool(np.isnan(make_noisy(clean, parts, np.random.default_rng(i)).sigma)) for i in range(20)}
+    assert kinds == {True, False}
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+
+
+class KilledError(Exception):
+    pass
+
+
+def killer(at: int) -> Monitor:
+    calls = []
+
+    def check():
+        calls.append(1)
+        if len(calls) > at:
+            raise KilledError
+
+    return Monitor(check_cancel=check)
+
+
+@pytest.mark.parametrize("at", [1, 17, 38])
+def test_a_killed_run_goes_on_bit_for_bit(root, tmp_path, at):
+    plan = recipe(schedule={"steps": 40, "learning_rate": 3e-3}, validation={"every": 15, "pictures": 1, "crop": 48})
+    whole = trainer(plan, root, folder=tmp_path / "whole")
+    whole.run()
+    with pytest.raises(KilledError):
+        trainer(plan, root, folder=tmp_path / "killed").run(killer(at))
+    resumed = trainer(plan, root, folder=tmp_path / "killed", resume=True)
+    assert 0 < resumed.progress.step < 40
+    resumed.run()
+    one, other = load_checkpoint(tmp_path / "whole"), load_checkpoint(tmp_path / "killed")
+    for part in ("network", "average", "best"):
+        assert all(torch.equal(one[part][key], other[part][key]) for key in one[part])
+    for key, state in one["optimiser"]["state"].items():
+        assert all(torch.equal(value, other["optimiser"]["state"][key][name]) for name, value in state.items())
+    assert [row[0] for row in one["progress"]["rows"]][-1] == 40
+
+
+def test_nothing_to_resume(root, tmp_path):
+    with pytest.raises(RecipeError, match="no checkpoint"):
+        trainer(recipe(), root, folder=tmp_path, resume=True)
+
+
+CASES = {
+    "regression l1": ({"objective": "regression", "objective_options": {"norm": "l1"}}, 2.5),
+    "regression l2": ({"objective": "regression", "objective_options": {"norm": "l2"}}, 2.5),
+    "regression charbonnier": ({"objective": "regression"}, 2.5),
+    "noise2noise": ({"objective": "noise2noise"}, 2.0),
+    "score matching": ({"objective": "score_matching", "prediction": "score"}, 2.0),
+    "interpolation": (
+        {"objective": "interpolation", "network": "InterpolationUNet", "options": {"width": 12, "blocks": [1, 1]}},
+        2.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_objective_improves_validation(root, case):
+    change, floor = CASES[case]
+    rate = 3e-4 if case == "score matching" else 3e-3
+    plan = recipe(**change, schedule={"steps": 120, "learning_rate": rate}, validation={"every": 120, "pictures": 2})
+    run = trainer(plan, root)
+    noisy = float(np.mean([-10 * np.log10(float((p.noisy - p.clean).square().mean())) for p in run.probes]))
+    assert run.run().progress.best > noisy + floor
+
+
+def test_training_on_pictures_in_memory():
+    clean = torch.from_numpy(data.chelsea()[None, :96, 100:228].astype(np.float32) / 255)
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.manual_seed(0))
+    plan = recipe(noise=[GAUSSIAN])
+    for second in (None, noisy):
+        source = TensorSource(plan, clean, second)
+        probes = probes_from_pictures(plan, list(clean.numpy()))
+        assert Trainer(plan, source, probes, precision="fp32").run().finished
+    with pytest.raises(RecipeError, match="smaller than the crop"):
+        TensorSource(plan, clean[:, :20])
+
+
+def test_training_runs_in_inference_mode(root):
+    plan = recipe(schedule={"steps": 3, "learning_rate": 3e-3})
+    with torch.inference_mode():
+        assert trainer(plan, root).run().progress.step == 3
+
+
+def test_a_run_leaves_weights_that_load_a_log_and_a_chart(root, tmp_path):
+    plan = replace(recipe(), notes="made in a test")
+    trained, weights = train_from_folders(plan, tmp_path / "out", root=root, precision="fp32")
+    denoiser = load_denoiser(weights, device="cpu", precision="fp32")
+    assert denoiser.spec.architecture == "DnCNN" and denoiser.spec.card["notes"] == "made in a test"
+    probe = probes_from_folders(plan, root)[0]
+    error = (denoiser(probe.noisy) - probe.clean).square().mean()
+    assert -10 * torch.log10(error) > -10 * torch.log10((probe.noisy - probe.clean).square().mean()) + 2
+    rows = (tmp_path / "out" / "log.csv").read_text().splitlines()
+    assert rows[0] == "step,seconds,loss,psnr" and len(rows) == 1 + len(trained.progress.rows)
+    assert Image.open(tmp_path / "out" / "chart.png").size == (960, 720)
+    assert "broken.jpg: unreadable" in (tmp_path / "out" / "skipped.txt").read_text()
+    assert not list((tmp_path / "out").glob("*.tmp"))
+
+
+def test_an_interrupted_run_leaves_the_best_so_far(root, tmp_path):
+    with pytest.raises(KilledError):
+        train_from_folders(recipe(), tmp_path, root=root, precision="fp32", monitor=killer(40))
+    assert load_denoiser(tmp_path / "tiny.safetensors").spec.card["steps"].startswith("4")
