@@ -198,14 +198,14 @@ def test_nothing_to_resume(root, tmp_path):
 
 
 CASES = {
-    "regression l1": ({"objective": "regression", "objective_options": {"norm": "l1"}}, 2.5),
-    "regression l2": ({"objective": "regression", "objective_options": {"norm": "l2"}}, 2.5),
-    "regression charbonnier": ({"objective": "regression"}, 2.5),
-    "noise2noise": ({"objective": "noise2noise"}, 2.0),
+    "regression l1": ({"objective": "regression", "objective_options": {"norm": "l1"}}, 3.5),
+    "regression l2": ({"objective": "regression", "objective_options": {"norm": "l2"}}, 3.5),
+    "regression charbonnier": ({"objective": "regression"}, 3.5),
+    "noise2noise": ({"objective": "noise2noise"}, 3.0),
     "score matching": ({"objective": "score_matching", "prediction": "score"}, 2.0),
     "interpolation": (
         {"objective": "interpolation", "network": "InterpolationUNet", "options": {"width": 12, "blocks": [1, 1]}},
-        2.0,
+        1.5,
     ),
 }
 
@@ -213,8 +213,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_every_objective_improves_validation(root, case):
     change, floor = CASES[case]
-    rate = 3e-4 if case == "score matching" else 3e-3
-    plan = recipe(**change, schedule={"steps": 120, "learning_rate": rate}, validation={"every": 120, "pictures": 2})
+    schedule = {"steps": 160, "learning_rate": 6e-3}
+    plan = recipe(**change, schedule=schedule, validation={"every": 80, "pictures": 2})
     run = trainer(plan, root)
     noisy = float(np.mean([-10 * np.log10(float((p.noisy - p.clean).square().mean())) for p in run.probes]))
     assert run.run().progress.best > noisy + floor
@@ -245,7 +245,7 @@ def test_a_run_leaves_weights_that_load_a_log_and_a_chart(root, tmp_path):
     assert denoiser.spec.architecture == "DnCNN" and denoiser.spec.card["notes"] == "made in a test"
     probe = probes_from_folders(plan, root)[0]
     error = (denoiser(probe.noisy) - probe.clean).square().mean()
-    assert -10 * torch.log10(error) > -10 * torch.log10((probe.noisy - probe.clean).square().mean()) + 2
+    assert -10 * torch.log10(error) > -10 * torch.log10((probe.noisy - probe.clean).square().mean()) + 1
     rows = (tmp_path / "out" / "log.csv").read_text().splitlines()
     assert rows[0] == "step,seconds,loss,psnr" and len(rows) == 1 + len(trained.progress.rows)
     assert Image.open(tmp_path / "out" / "chart.png").size == (960, 720)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,23 +73,26 @@ class Trainer:
                 f"recipe entry 'objective' is {recipe.objective!r}; use one of {', '.join(sorted(known))}."
             )
         self.objective = known[recipe.objective]
-        self.student = student or make_student(recipe)
-        network = self.student.network.to(self.device).to(memory_format=torch.channels_last).train()
-        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        plan = recipe.optimiser
-        self.optimiser = torch.optim.AdamW(
-            trained, recipe.schedule.learning_rate, betas=(plan.betas[0], plan.betas[1]), weight_decay=plan.weight_decay
-        )
         self.progress = Progress()
-        self.average = _copy(network)
         self.best: Mapping[str, Tensor] = {}
-        if resume:
-            self._resume()
+        with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
+            self.student = make_student(recipe) if student is None else _own_copy(student)
+            network = self.network.to(self.device).to(memory_format=torch.channels_last).train()
+            self.average = _copy(network)
+            self.optimiser = self._make_optimiser()
+            if resume:
+                self._resume()
 
     @property
     def network(self) -> nn.Module:
         """The network in training."""
         return self.student.network
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        plan, rate = self.recipe.optimiser, self.recipe.schedule.learning_rate
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        betas = (plan.betas[0], plan.betas[1])
+        return torch.optim.AdamW(trained, rate, betas=betas, weight_decay=plan.weight_decay)
 
     def _resume(self) -> None:
         saved = load_checkpoint(self.folder) if self.folder else None
@@ -183,6 +187,11 @@ class Trainer:
         if self.folder is not None:
             save_checkpoint(self.folder, self.network, self.average, self.best, self.optimiser, self.progress)
         return time.monotonic()
+
+
+def _own_copy(student: Student) -> Student:
+    """The caller's denoiser must not change while its copy learns."""
+    return replace(student, network=copy.deepcopy(student.network))
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
