@@ -29,6 +29,7 @@ class Architecture:
     detect: whether the weights are of this family, by names and shapes; metadata may only decide between equal ones.
     build: the network with the file's own sizes, weights not yet loaded. spec: its metadata, `card` left empty.
     create: the network from its constructor's options, for training; None = only from weights.
+    describe: metadata without which a file of this network's tensors could not be built again.
     prepare: renames or strips keys before `build`, `spec` and loading.
     priority: tried in falling order; the more specific pattern needs the higher number.
     """
@@ -39,6 +40,7 @@ class Architecture:
     spec: Callable[[Weights], Spec]
     prepare: Callable[[StateDict], StateDict] = dict
     create: Callable[..., nn.Module] | None = None
+    describe: Callable[[nn.Module], Mapping[str, str]] = lambda network: {}
     priority: int = 0
 
 

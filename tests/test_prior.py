@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.imaging.noise_schedule import NoiseSchedule
+from realdenoise.models.adapters import predict_clean
+from realdenoise.models.contract import Spec
+from realdenoise.models.guidance import parse_label
+from realdenoise.models.loader import load_denoiser
 from realdenoise.models.prior_labels import LABELS, label
+from realdenoise.nodes import NODE_CLASS_MAPPINGS
 from realdenoise.schedulers.ddpm import DDPMScheduler
 from realdenoise.schedulers.loop import average_runs
 from realdenoise.schedulers.posterior import denoise_with_prior, sample_posterior
+from realdenoise.training.checkpoint import save_network
+from realdenoise.training.objectives.ddpm import quarters, target, timesteps
+from realdenoise.training.recipe import recipe_from
+from realdenoise.training.run import metadata
+from realdenoise.training.samples import TensorSource
+from realdenoise.training.trainer import Trainer
+from realdenoise.training.validation import probes_from_pictures
 
 PRIOR_MEAN, PRIOR_SPREAD = 0.4, 0.12
 
@@ -62,6 +77,118 @@ def test_unusable_settings_are_refused() -> None:
         denoise_with_prior(noisy, gaussian_denoiser, None)
     with pytest.raises(DenoiseError, match="not a map"):
         denoise_with_prior(noisy, gaussian_denoiser, torch.rand(1, 1, 8, 8))
+
+
+class Wiener:
+    """The Gaussian denoiser as a denoiser of the contract."""
+
+    def __init__(self, conditioning: str = "sigma") -> None:
+        self.spec = Spec("wiener", "test", conditioning=conditioning)  # type: ignore[arg-type]
+
+    def __call__(self, image: torch.Tensor, level: Level = Level(), _: object = None) -> torch.Tensor:
+        return gaussian_denoiser(image, level)
+
+
+def test_node_gives_mean_one_run_and_spread() -> None:
+    node = NODE_CLASS_MAPPINGS["RealDenoiseDenoiseWithPrior"]()
+    noisy = torch.rand(2, 9, 7, 4)
+    result = node.sample(Wiener(), noisy, 25.5, 4, 5, 3, 0)
+    image, one, spread, report = result["result"]
+    drawn = denoise_with_prior(noisy[..., :3].permute(0, 3, 1, 2), Wiener(), 0.1, runs=4, steps=5, seed=3)
+    assert torch.equal(image, drawn.mean.permute(0, 2, 3, 1)) and torch.equal(one, drawn.one.permute(0, 2, 3, 1))
+    assert spread.shape == (2, 9, 7, 3)
+    level = float((drawn.spread.square().mean().sqrt() * 255).round(decimals=2))
+    assert f"spread {level:.2f}" in report and "4 runs of 5 steps" in report
+    assert float(spread.square().mean().sqrt()) == pytest.approx(level / 25.5, rel=0.02)
+    with pytest.raises(DenoiseError, match="blind"):
+        node.sample(Wiener("none"), noisy, 0.0, 4, 5, 3, 0)
+
+
+CHAIN = {
+    "name": "tiny_prior",
+    "network": "UNet2D",
+    "objective": "ddpm",
+    "options": {
+        "block_out_channels": [16, 16],
+        "down_block_types": ["DownBlock2D"] * 2,
+        "up_block_types": ["UpBlock2D"] * 2,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "add_attention": False,
+        "num_class_embeds": 9,
+        "null_class": True,
+        "class_names": list(LABELS),
+        "scheduler": {"prediction_type": "v_prediction"},
+    },
+    "objective_options": {"low_share": 0.5, "quarter_share": 0.5},
+    "data": {"clean": ["memory"], "crop": 32, "batch": 4},
+    "noise": [{"kind": "gaussian", "low": 25, "high": 25}],
+    "schedule": {"steps": 80, "learning_rate": 3e-3},
+    "optimiser": {"ema": 0.9, "clip_norm": 1.0},
+    "validation": {"every": 80},
+}
+
+
+def pictures() -> torch.Tensor:
+    """[4,48,48,3] smooth colours."""
+    ramp = torch.linspace(0, 1, 48)
+    planes = [ramp[:, None] * 0.6, ramp[None] * 0.8, 0.5 + 0.2 * torch.sin(9 * ramp[:, None] + 5 * ramp[None])]
+    picture = torch.stack([plane.expand(48, 48) for plane in planes], dim=-1)
+    return torch.stack([picture.roll(shift, -1) for shift in range(3)] + [1 - picture])
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_objective_teaches_a_chain(tmp_path: Path, prediction: str) -> None:
+    options = {**CHAIN["options"], "scheduler": {"prediction_type": prediction}}
+    recipe = recipe_from({**CHAIN, "options": options})
+    trainer = Trainer(recipe, TensorSource(recipe, pictures()), probes_from_pictures(recipe, list(pictures().numpy())))
+    trained = trainer.run()
+    save_network(trained.state, tmp_path / "prior.safetensors", metadata(recipe, trained))
+    denoiser = load_denoiser(tmp_path / "prior.safetensors", device="cpu", precision="fp32")
+    assert denoiser.spec.classes == 8 and parse_label("textured green", denoiser.spec) == 5
+    clean = pictures().permute(0, 3, 1, 2)
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    error = (denoiser(noisy, Level(sigma=0.1)) - clean).square().mean()
+    assert error < 0.5 * (noisy - clean).square().mean()
+
+
+def test_a_perfect_network_has_no_loss() -> None:
+    """Target and adapter agree on what each prediction means."""
+    clean, noise = torch.rand(3, 3, 4, 4) * 2 - 1, torch.randn(3, 3, 4, 4)
+    alphas_cumprod = torch.from_numpy(NoiseSchedule().alphas_cumprod)
+    times = torch.tensor([5, 400, 900])
+    alpha_bar = alphas_cumprod[times].float().reshape(-1, 1, 1, 1)
+    signal, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+    for prediction in ("epsilon", "v_prediction", "clean"):
+        said = target(prediction, clean, noise, signal, spread)
+
+        class Oracle(torch.nn.Module):
+            def __init__(self, said: torch.Tensor) -> None:
+                super().__init__()
+                self.alphas_cumprod, self.said = alphas_cumprod, said
+
+            def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+                assert torch.equal(t, times)
+                return self.said
+
+        spec = Spec("oracle", "test", prediction=prediction, conditioning="timestep")
+        picture = ((signal * clean + spread * noise) / signal + 1) / 2
+        estimate = predict_clean(Oracle(said), spec, picture, Level(sigma=(spread / signal / 2).flatten()))
+        assert torch.allclose(estimate, (clean + 1) / 2, atol=2e-4)
+
+
+def test_timesteps_and_quarters() -> None:
+    schedule = NoiseSchedule()
+    alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
+    drawn = timesteps(alphas_cumprod, 20000, 0.5, 75 / 255, torch.Generator().manual_seed(0))
+    low = int((drawn <= schedule.match(75 / 255)).sum())
+    expected = 0.5 + 0.5 * (schedule.match(75 / 255) + 1) / 1000
+    assert low / 20000 == pytest.approx(expected, abs=0.01)
+    assert drawn.min() == 0 and drawn.max() == 999
+    whole = torch.arange(2 * 3 * 4 * 6).reshape(2, 3, 4, 6)
+    cut = quarters(whole)
+    assert cut.shape == (8, 3, 2, 3) and sorted(cut.flatten().tolist()) == list(range(144))
+    assert torch.equal(cut[3], whole[1, :, 2:, :3])
 
 
 COLOURS = {"neutral": (0.5, 0.5, 0.5), "warm": (0.6, 0.4, 0.2), "green": (0.3, 0.6, 0.2), "blue": (0.2, 0.4, 0.7)}

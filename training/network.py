@@ -30,7 +30,8 @@ def make_student(recipe: Recipe) -> Student:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             network = architecture.create(**{k: _tuple(v) for k, v in recipe.options.items()})  # type: ignore[misc]
-        spec = architecture.spec(Weights(network.state_dict()))
+        card = architecture.describe(network)
+        spec = replace(architecture.spec(Weights(network.state_dict(), card)), card=card)
     if recipe.prediction:
         spec = replace(spec, prediction=recipe.prediction)
     return Student(network.requires_grad_(True), replace(spec, name=recipe.name))

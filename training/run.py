@@ -79,6 +79,7 @@ def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
     """What the weight file says of itself."""
     spec, progress = trained.spec, trained.progress
     return {
+        **{name: spec.card[name] for name in ("config", "scheduler", "classes") if name in spec.card},
         "architecture": spec.architecture,
         "prediction": spec.prediction,
         "conditioning": spec.conditioning,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +28,14 @@ class UNet2D(nn.Module):
 
     `alphas_cumprod` [T] float64 is ᾱ of the chain. It stays on the CPU in double precision wherever the network goes
     (not every device has doubles), so it is an attribute and no buffer.
+
+    scheduler: the chain, by the names of diffusers' `scheduler_config.json`; what is missing is as in the DDPM paper.
     """
 
-    def __init__(self, config: UNet2DConfig, noise: NoiseSchedule = NoiseSchedule()) -> None:
+    def __init__(self, config: UNet2DConfig, scheduler: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.config = config
-        self.alphas_cumprod = torch.from_numpy(noise.alphas_cumprod)
+        self.config, self.scheduler = config, dict(scheduler or {})
+        self.alphas_cumprod = torch.from_numpy(NoiseSchedule.from_config(self.scheduler).alphas_cumprod)
         widths = config.block_out_channels
         self.conv_in = nn.Conv2d(config.in_channels, widths[0], 3, padding=1)
         self._embeddings(config)
@@ -121,21 +125,38 @@ def _config(weights: Weights) -> UNet2DConfig:
     return UNet2DConfig.from_mapping(json.loads(weights.metadata["config"]))
 
 
-def _chain(weights: Weights) -> tuple[NoiseSchedule, Prediction]:
-    """The betas and what is predicted; without a scheduler config those of the DDPM paper, diffusers' defaults."""
-    options = json.loads(weights.metadata.get("scheduler", "{}"))
-    kind = options.get("prediction_type", "epsilon")
+def _scheduler(weights: Weights) -> dict[str, Any]:
+    return json.loads(weights.metadata.get("scheduler", "{}"))
+
+
+def _prediction(scheduler: Mapping[str, Any]) -> Prediction:
+    kind = scheduler.get("prediction_type", "epsilon")
     if kind not in _PREDICTIONS:
         raise DenoiseError(f"prediction_type {kind!r} is unknown; UNet2D knows {', '.join(_PREDICTIONS)}.")
-    return NoiseSchedule.from_config(options), _PREDICTIONS[kind]
+    return _PREDICTIONS[kind]
 
 
 def _build(weights: Weights) -> UNet2D:
-    return UNet2D(_config(weights), _chain(weights)[0])
+    return UNet2D(_config(weights), _scheduler(weights))
+
+
+def _create(scheduler: Mapping[str, Any] | None = None, **options: Any) -> UNet2D:
+    return UNet2D(UNet2DConfig.from_mapping(options), scheduler)
+
+
+def _describe(network: nn.Module) -> dict[str, str]:
+    network = cast(UNet2D, network)
+    names = network.config.class_names
+    return {
+        "config": network.config.to_json(),
+        "scheduler": json.dumps(network.scheduler),
+        **({"classes": "; ".join(names)} if names else {}),
+    }
 
 
 def _spec(weights: Weights) -> Spec:
-    config, (noise, prediction) = _config(weights), _chain(weights)
+    config, scheduler = _config(weights), _scheduler(weights)
+    noise = NoiseSchedule.from_config(scheduler)
     if config.in_channels not in (1, 3) or config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise DenoiseError(
             f"this UNet2D turns {config.in_channels} planes into {config.out_channels}; only networks of gray or RGB "
@@ -144,16 +165,26 @@ def _spec(weights: Weights) -> Spec:
     return Spec(
         name="UNet2D",
         architecture="UNet2D",
-        prediction=prediction,
+        prediction=_prediction(scheduler),
         conditioning="timestep",
         channels=config.in_channels,
         multiple=config.multiple,
         global_statistics=True,
         sigma_range=(noise.sigma(0), noise.sigma(noise.train_steps - 1)),
-        activation_bytes=4 * 8 * config.block_out_channels[0],
+        activation_bytes=64 * config.block_out_channels[0],
         classes=config.classes,
         unconditional=config.null_class or not config.conditional,
     )
 
 
-register(Architecture(name="UNet2D", detect=_detect, build=_build, spec=_spec, prepare=_prepare))
+register(
+    Architecture(
+        name="UNet2D",
+        detect=_detect,
+        build=_build,
+        spec=_spec,
+        prepare=_prepare,
+        create=_create,
+        describe=_describe,
+    )
+)

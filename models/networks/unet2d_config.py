@@ -20,7 +20,8 @@ class UNet2DConfig:
     """Every option of diffusers' UNet2DModel, with its default; `from_mapping` refuses what is not understood.
 
     attention_head_dim: channels per head, None = one head. num_class_embeds: rows of the label table, None = no labels.
-    null_class: ours, not diffusers': the last row of the label table stands for 'no label'.
+    null_class, class_names: ours, not diffusers': whether the last row of the label table stands for 'no label', and
+    what the others are called.
     """
 
     sample_size: int | tuple[int, ...] | None = None
@@ -52,6 +53,7 @@ class UNet2DConfig:
     num_class_embeds: int | None = None
     num_train_timesteps: int | None = None
     null_class: bool = False
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._require("time_embedding_type", ("positional", "learned"))
@@ -82,6 +84,8 @@ class UNet2DConfig:
                 "class_embed_type 'timestep' without num_class_embeds does not say how many labels there are; add "
                 "num_class_embeds to config.json."
             )
+        if self.class_names and len(self.class_names) != self.classes:
+            raise DenoiseError(f"UNet2D has {self.classes} classes, but class_names lists {len(self.class_names)}.")
         if self.time_embedding_type == "learned" and not self.num_train_timesteps:
             raise DenoiseError("time_embedding_type 'learned' needs num_train_timesteps in config.json.")
 

@@ -2,74 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ...imaging.noise_schedule import NoiseSchedule
+from ...models.contract import Prediction
+from ...models.prior_labels import LABELS, label
+from ..samples import Batch
+from . import Student, objective
 
 
-@dataclass(frozen=True)
-class DDPMObjective:
-    """Mean squared error of the network's prediction at random timesteps.
+@objective
+def ddpm(
+    student: Student,
+    batch: Batch,
+    generator: torch.Generator,
+    low_share: float = 0.0,
+    low_sigma: float = 75.0,
+    label_dropout: float = 0.1,
+    quarter_share: float = 0.0,
+) -> Tensor:
+    """Mean squared error of what the network predicts (eq. 14 when that is the noise), at random timesteps.
 
-    noise: the chain. prediction: epsilon (eq. 14), v_prediction (arXiv 2202.00512, appendix D) or sample.
-    low_noise_share: this share of the timesteps is drawn from those no noisier than low_noise_sigma ([0,1] scale), the
-    rest from the whole chain; 0 is the paper's L_simple. label_dropout: how often a label is replaced by `null_label`,
-    so that the network also learns to do without (arXiv 2207.12598, algorithm 1).
+    A conditional network is told the class of each picture, computed from it, but with probability `label_dropout` the
+    null label, so that it also learns to do without (arXiv 2207.12598, algorithm 1).
+
+    Args:
+        low_share: share of the timesteps drawn from those no noisier than low_sigma (0–255 scale), the others come from
+            the whole chain; 0 = the paper's L_simple.
+        quarter_share: share of the steps that see the crops cut into their four quarters. Group norm measures whole
+            pictures, so a network that met only one size is lost on others.
+
+    Raises:
+        ValueError: a network with another number of classes than `prior_labels` has.
     """
+    pictures = batch.clean
+    if float(torch.rand((), generator=generator)) < quarter_share:
+        pictures = quarters(pictures)
+    clean, device = 2 * pictures - 1, pictures.device
+    alphas_cumprod = cast(Tensor, student.network.alphas_cumprod)
+    times = timesteps(alphas_cumprod, len(clean), low_share, low_sigma / 255, generator)
+    alpha_bar = alphas_cumprod[times].float().reshape(-1, 1, 1, 1).to(device)
+    signal, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+    noise = torch.randn(clean.shape, generator=generator).to(device)
+    noisy = signal * clean + spread * noise  # eq. 4: q(x_t | x_0) = N(√ᾱ_t·x_0, (1 − ᾱ_t)·I)
+    labels = ()
+    if student.spec.classes:
+        if student.spec.classes != len(LABELS):
+            raise ValueError(f"pictures are sorted into {len(LABELS)} classes, but the network has another number.")
+        dropped = (torch.rand(len(clean), generator=generator) < label_dropout).to(device)
+        labels = (torch.where(dropped, student.spec.classes, label(pictures)),)
+    said = student.network(noisy.contiguous(memory_format=torch.channels_last), times.to(device), *labels).float()
+    return (said - target(student.spec.prediction, clean, noise, signal, spread)).square().mean()
 
-    noise: NoiseSchedule = NoiseSchedule()
-    prediction: str = "epsilon"
-    low_noise_share: float = 0.0
-    low_noise_sigma: float = 75 / 255
-    label_dropout: float = 0.1
-    null_label: int | None = None
 
-    @cached_property
-    def _alphas_cumprod(self) -> Tensor:
-        return torch.from_numpy(self.noise.alphas_cumprod).float()
+def quarters(pictures: Tensor) -> Tensor:
+    """[B,C,2H,2W] → [4B,C,H,W]."""
+    halves = torch.cat(pictures.chunk(2, dim=2))
+    return torch.cat(halves.chunk(2, dim=3))
 
-    def timesteps(self, count: int, generator: torch.Generator) -> Tensor:
-        """[count] random timesteps."""
-        low = self.noise.match(self.low_noise_sigma) + 1
-        ends = torch.where(torch.rand(count, generator=generator) < self.low_noise_share, low, self.noise.train_steps)
-        return (torch.rand(count, generator=generator) * ends).long()
 
-    def drop_labels(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Labels [B], some of them replaced by the null label."""
-        if self.null_label is None:
-            return labels
-        dropped = torch.rand(labels.shape[0], generator=generator) < self.label_dropout
-        return torch.where(dropped, self.null_label, labels)
+def timesteps(
+    alphas_cumprod: Tensor, count: int, low_share: float, low_sigma: float, generator: torch.Generator
+) -> Tensor:
+    """[count] random timesteps; see `ddpm`. low_sigma on the [0,1] scale."""
+    sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt() / 2
+    low = int((sigmas <= low_sigma).sum().clamp_min(1))
+    ends = torch.where(torch.rand(count, generator=generator) < low_share, low, len(alphas_cumprod))
+    return (torch.rand(count, generator=generator) * ends).long()
 
-    def target(self, clean: Tensor, noise: Tensor, signal: Tensor, spread: Tensor) -> Tensor:
-        """What the network should say of signal·clean + spread·noise; all [B,C,H,W] or [B,1,1,1], clean on [-1,1]."""
-        if self.prediction == "epsilon":
-            return noise
-        if self.prediction == "v_prediction":
-            return signal * noise - spread * clean
-        if self.prediction == "sample":
-            return clean
-        raise ValueError(f"prediction {self.prediction!r} is unknown; use epsilon, v_prediction or sample.")
 
-    def loss(
-        self,
-        network: Callable[..., Tensor],
-        pictures: Tensor,
-        generator: torch.Generator,
-        labels: Tensor | None = None,
-    ) -> Tensor:
-        """One training step's loss for clean pictures [B,C,H,W] on the [0,1] scale, labels [B] or None."""
-        clean = 2 * pictures - 1
-        times = self.timesteps(clean.shape[0], generator)
-        alpha_bar = self._alphas_cumprod[times].reshape(-1, 1, 1, 1)
-        signal, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
-        noise = torch.randn(clean.shape, generator=generator)
-        extra = () if labels is None else (self.drop_labels(labels, generator),)
-        # eq. 4: q(x_t | x_0) = N(√ᾱ_t·x_0, (1 − ᾱ_t)·I)
-        said = network(signal * clean + spread * noise, times, *extra)
-        return (said.float() - self.target(clean, noise, signal, spread)).square().mean()
+def target(prediction: Prediction, clean: Tensor, noise: Tensor, signal: Tensor, spread: Tensor) -> Tensor:
+    """What the network should say of signal·clean + spread·noise, with `clean` on [-1,1].
+
+    Raises:
+        ValueError: the network predicts nothing that a chain knows.
+    """
+    if prediction == "epsilon":
+        return noise
+    if prediction == "v_prediction":  # arXiv 2202.00512, appendix D
+        return signal * noise - spread * clean
+    if prediction == "clean":
+        return clean
+    raise ValueError(f"a diffusion chain's network cannot predict {prediction!r}.")
