@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..imaging.estimation import estimate_sigma
 from ..imaging.layout import split
+from ..imaging.level import DenoiseError
 from ..models.contract import Denoiser
 
 SIGMA_SCALE = 255
@@ -43,10 +44,12 @@ def noise_level(denoiser: Denoiser, image: Tensor, sigma: float) -> tuple[float 
     """The sigma of the node's scale as [0,1] for the denoiser (None = blind), and words for it.
 
     Raises:
-        TypeError: not a denoiser.
+        TypeError: not a denoiser. DenoiseError: a sigma below 0 or not finite.
     """
     if not isinstance(denoiser, Denoiser):
         raise TypeError(f"denoiser must come from a node like Load Denoiser, got {type(denoiser).__name__}.")
+    if not 0 <= sigma < float("inf"):
+        raise DenoiseError(f"sigma is {sigma}; give a noise level of 0 (automatic) to 255.")
     if sigma > 0:
         return sigma / SIGMA_SCALE, f"sigma {sigma:g}"
     if not denoiser.spec.needs_sigma:
