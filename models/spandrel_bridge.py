@@ -38,7 +38,7 @@ class ForeignNetwork(nn.Module):
         self.minimum, self.multiple, self.square = minimum, multiple, square
 
     def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """x [B,C,H,W] on the [0,1] scale → clean estimate; sigma [B,1,1,1] or [B,1,H,W] only if the network takes it."""
+        """x [B,C,H,W] on the [0,1] scale → clean estimate; sigma [B,1,1,1] or [B,1,H,W] for a network that takes it."""
         height, width = x.shape[-2:]
         if sigma is not None:
             x = torch.cat([x, sigma.to(x.dtype).expand(-1, -1, height, width)], dim=1)

@@ -1,0 +1,73 @@
+"""The chain of 3×3 convolutions that DnCNN, FDnCNN and FFDNet have in common, with its published names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ..registry import StateDict, Weights
+
+PREFIX = "model."
+
+
+@dataclass(frozen=True)
+class ChainShape:
+    """planes_in, planes_out: of the whole chain. depth: convolutions. width: features between them."""
+
+    planes_in: int
+    planes_out: int
+    depth: int
+    width: int
+    batch_norm: bool = False
+    bias: bool = True
+
+    def build(self) -> nn.Sequential:
+        """Conv+ReLU, (depth − 2) × Conv(+BN)+ReLU, Conv.
+
+        Batch norm's eps is PyTorch's 1e-5, and 1e-4 where the convolutions also carry a bias (the authors' toolbox).
+        """
+        layers: list[nn.Module] = [self._convolution(self.planes_in, self.width), nn.ReLU(inplace=True)]
+        for _ in range(self.depth - 2):
+            layers.append(self._convolution(self.width, self.width))
+            if self.batch_norm:
+                layers.append(nn.BatchNorm2d(self.width, eps=1e-4 if self.bias else 1e-5))
+            layers.append(nn.ReLU(inplace=True))
+        return nn.Sequential(*layers, self._convolution(self.width, self.planes_out))
+
+    def _convolution(self, planes_in: int, planes_out: int) -> nn.Conv2d:
+        return nn.Conv2d(planes_in, planes_out, 3, padding=1, bias=self.bias)
+
+
+def chain_shape(weights: Weights) -> ChainShape | None:
+    """The shape of a chain named `model.0.weight`, `model.2.weight`, …; None if the weights are anything else."""
+    kernels = _kernels(weights.state)
+    if len(kernels) < 3 or not all(key.startswith(PREFIX) for key in weights.state):
+        return None
+    if any(kernel.shape[2:] != (3, 3) for kernel in kernels):
+        return None
+    return ChainShape(
+        planes_in=kernels[0].shape[1],
+        planes_out=kernels[-1].shape[0],
+        depth=len(kernels),
+        width=kernels[0].shape[0],
+        batch_norm=any(key.endswith("running_mean") for key in weights.state),
+        bias=f"{PREFIX}0.bias" in weights.state,
+    )
+
+
+def known_chain(weights: Weights) -> ChainShape:
+    """`chain_shape` of weights that have been detected."""
+    shape = chain_shape(weights)
+    if shape is None:
+        raise KeyError("model.0.weight")
+    return shape
+
+
+def _kernels(state: StateDict) -> list[Tensor]:
+    numbered = {}
+    for key, value in state.items():
+        number = key.removeprefix(PREFIX).removesuffix(".weight")
+        if number.isdigit() and value.ndim == 4:
+            numbered[int(number)] = value
+    return [numbered[number] for number in sorted(numbered)]

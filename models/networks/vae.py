@@ -1,0 +1,95 @@
+"""A denoising variational autoencoder: encodes the noisy picture, decodes clean ones (arXiv 1511.06406)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from ..contract import Spec
+from ..registry import Architecture, Weights, register
+from .bottleneck import FACTOR, BottleneckShape, bottleneck_shape, is_bottleneck
+from .padding import pad_to_multiple
+
+LOG_VARIANCE = (-12.0, 2.0)
+"""Both variances are kept in e^-12 … e^2, so that no exponential overflows in half precision."""
+
+
+class Gaussian(NamedTuple):
+    """A mean and the logarithm of a variance, of equal shape."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def draw(self, noise: Tensor) -> Tensor:
+        """mean + deviation · noise (the reparametrisation of arXiv 1312.6114, eq. 4)."""
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+
+class DenoisingVAE(nn.Module):
+    """q(z | noisy) by the encoder, p(clean | z) by the decoder, both diagonal Gaussians.
+
+    The decoder's variance is what makes the draws informative: where it expects large errors, the code may be vague
+    (arXiv 1703.04977 for the variance; arXiv 1511.06406, eq. 6, for the bound), and the draws differ most.
+    """
+
+    def __init__(self, shape: BottleneckShape = BottleneckShape()) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder = shape.encoder(2 * shape.code)
+        self.decoder = shape.decoder(2 * shape.channels)
+
+    def encode(self, noisy: Tensor) -> Gaussian:
+        """noisy [B,C,H,W], H and W multiples of 4 → q(z | noisy), [B,code,H/4,W/4]."""
+        return _gaussian(self.encoder(noisy))
+
+    def decode(self, code: Tensor) -> Gaussian:
+        """z [B,code,H/4,W/4] → p(clean | z), [B,C,H,W] on the [0,1] scale."""
+        return _gaussian(self.decoder(code))
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """x [B,C,H,W] on the [0,1] scale → the mean picture of the likeliest code, or of a drawn one.
+
+        noise: standard normal [B,code/16,H,W], sixteen pixels of a plane holding the noise of sixteen code planes.
+        """
+        height, width = x.shape[-2:]
+        posterior = self.encode(pad_to_multiple(x, FACTOR))
+        code = posterior.mean
+        if noise is not None:
+            code = posterior.draw(nn.functional.pixel_unshuffle(pad_to_multiple(noise, FACTOR), FACTOR))
+        return self.decode(code).mean[..., :height, :width]
+
+
+def _gaussian(planes: Tensor) -> Gaussian:
+    mean, log_variance = planes.chunk(2, dim=1)
+    return Gaussian(mean, log_variance.float().clamp(*LOG_VARIANCE))
+
+
+def kl_divergence(posterior: Gaussian) -> Tensor:
+    """KL(q ‖ N(0, I)) of every code number, in nats (arXiv 1312.6114, appendix B)."""
+    mean, log_variance = posterior
+    return 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance)
+
+
+def _spec(weights: Weights) -> Spec:
+    shape = bottleneck_shape(weights.state)
+    return Spec(
+        name="Denoising VAE",
+        architecture="DenoisingVAE",
+        prediction="clean",
+        conditioning="none",
+        channels=shape.channels,
+        multiple=FACTOR,
+        radius=shape.radius,
+        activation_bytes=shape.activation_bytes,
+    )
+
+
+register(
+    Architecture(
+        name="DenoisingVAE",
+        detect=lambda weights: is_bottleneck(weights.state, codes=2),
+        build=lambda weights: DenoisingVAE(bottleneck_shape(weights.state)),
+        spec=_spec,
+    )
+)

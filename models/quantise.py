@@ -1,0 +1,103 @@
+"""Smaller weights: bfloat16, float16, or eight-bit integers with one scale per output channel."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ..imaging.level import DenoiseError
+
+Kind = Literal["bf16", "fp16", "int8"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SCALE = "_scale"
+"""Added to a tensor's name in a file: its scales, [C,1,…] float32."""
+METADATA = "quantisation"
+"""Metadata key of a file whose weights shall stay small in memory, too; its value is one of KINDS."""
+LARGEST = 127
+
+
+class Stored(nn.Module):
+    """A weight kept in fewer bits and widened to float32 whenever the layer asks for it; the arithmetic stays as it is.
+
+    Only weights of two and more dimensions are stored so: the rest is a thousandth of the bytes and does more harm.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
+        """float32 weight → what is stored: (half,) or (int8, scales)."""
+        if self.kind == "int8":
+            return to_int8(weight)
+        return (weight.to(torch.bfloat16 if self.kind == "bf16" else torch.float16),)
+
+    def forward(self, stored: Tensor, scale: Tensor | None = None) -> Tensor:
+        """What is stored → float32 weight."""
+        return stored.float() if scale is None else stored.float() * scale
+
+
+def to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Symmetric rounding per output channel → (int8 of the same shape, scales [C,1,…]); weight ≈ int8 · scale."""
+    scale = weight.abs().amax(dim=tuple(range(1, weight.ndim)), keepdim=True) / LARGEST
+    scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
+    return (weight / scale).round().clamp(-LARGEST, LARGEST).to(torch.int8), scale
+
+
+def check_kind(kind: str) -> Kind:
+    """`kind` if it is one of KINDS. Raises DenoiseError otherwise."""
+    if kind not in KINDS:
+        raise DenoiseError(f"quantisation {kind!r} is unknown; use one of {', '.join(KINDS)}.")
+    return kind  # type: ignore[return-value]
+
+
+def quantised(network: nn.Module, kind: str) -> nn.Module:
+    """A copy of `network` whose weights are stored as `kind`.
+
+    Raises:
+        DenoiseError: unknown kind, or a network that is quantised already.
+    """
+    kind = check_kind(kind)
+    if is_quantised(network):
+        raise DenoiseError("the denoiser is quantised already; load the original and quantise that.")
+    network = copy.deepcopy(network).requires_grad_(False).eval()
+    for module in list(network.modules()):
+        for name, weight in list(module.named_parameters(recurse=False)):
+            if weight.ndim >= 2:
+                parametrize.register_parametrization(module, name, Stored(kind), unsafe=True)
+    return network
+
+
+def is_quantised(network: nn.Module) -> bool:
+    """Whether any weight is stored in fewer bits."""
+    return any(isinstance(module, Stored) for module in network.modules())
+
+
+def weight_bytes(network: nn.Module) -> int:
+    """Bytes of all weights and buffers as they lie in memory."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+
+
+def pack(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a (quantised) network under their plain names, scales beside them, as they go into a file."""
+    packed = {}
+    for key, value in network.state_dict().items():
+        name, _, part = key.partition(".original")
+        plain = name.replace("parametrizations.", "")
+        packed[plain + SCALE if part == "1" else plain] = value.contiguous()
+    return packed
+
+
+def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart."""
+    scales = {key.removesuffix(SCALE): state[key] for key in state if key.removesuffix(SCALE) in state and SCALE in key}
+    return {
+        key: value.float() * scales[key] if key in scales else value
+        for key, value in state.items()
+        if key.removesuffix(SCALE) not in scales or not key.endswith(SCALE)
+    }
