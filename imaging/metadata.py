@@ -1,0 +1,111 @@
+"""What a picture file says beside its pixels: colour profile, EXIF, XMP, resolution, texts; kept on rewriting."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+ORIENTATION = 0x0112
+EXIF_HEADER = b"Exif\x00\x00"
+XMP_TEXT = "XML:com.adobe.xmp"
+SUB_DIRECTORIES = (0x8769, 0x8825)
+"""Pointers to the Exif and the GPS directory."""
+DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 33432, *SUB_DIRECTORIES)
+"""Description, make, model, software, date, artist, copyright; every other tag of a TIFF describes its layout."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """icc: colour profile. exif: a TIFF structure whose orientation is upright. xmp: an XML packet.
+
+    dpi: resolution in pixels per inch (x, y). text: PNG text chunks by keyword.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_metadata(picture: Image.Image) -> Metadata:
+    """The metadata of an opened file, for pixels that have been turned upright."""
+    info = picture.info
+    text = {key: str(value) for key, value in getattr(picture, "text", {}).items() if key != XMP_TEXT}
+    return Metadata(
+        icc=info.get("icc_profile") or None,
+        exif=_exif(picture),
+        xmp=_upright_xmp(info.get("xmp") or info.get(XMP_TEXT)),
+        dpi=info.get("dpi"),
+        text=text,
+    )
+
+
+def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
+    """Keyword arguments for Pillow's `Image.save` that write the metadata into a PNG, JPEG, WEBP or TIFF."""
+    arguments: dict[str, Any] = {}
+    if metadata.icc:
+        arguments["icc_profile"] = metadata.icc
+    if metadata.exif:
+        arguments["exif"] = EXIF_HEADER + metadata.exif
+    if metadata.dpi and file_format != "WEBP":
+        arguments["dpi"] = metadata.dpi
+    if file_format == "PNG":
+        arguments["pnginfo"] = _png_texts(metadata)
+    elif metadata.xmp and file_format in ("JPEG", "WEBP"):
+        arguments["xmp"] = metadata.xmp
+    elif metadata.xmp and file_format == "TIFF":
+        arguments["tiffinfo"] = {700: metadata.xmp}
+    return arguments
+
+
+def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in metadata.text.items():
+        chunks.add_text(key, value)
+    if metadata.xmp:
+        chunks.add_itxt(XMP_TEXT, metadata.xmp.decode("utf-8", "replace"))
+    return chunks
+
+
+def _exif(picture: Image.Image) -> bytes | None:
+    raw = picture.info.get("exif")
+    if raw:
+        return upright_exif(raw.removeprefix(EXIF_HEADER))
+    if picture.format != "TIFF":
+        return None
+    found, kept = picture.getexif(), Image.Exif()
+    for tag in DESCRIPTIVE_TAGS:
+        value = found.get_ifd(tag) if tag in SUB_DIRECTORIES else found.get(tag)
+        if value:
+            kept[tag] = value
+    return kept.tobytes().removeprefix(EXIF_HEADER) if len(kept) else None
+
+
+def upright_exif(tiff: bytes) -> bytes:
+    """The same EXIF block with orientation 1; every other byte stays, so that maker notes keep their offsets."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return tiff
+    try:
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        entries = [start + 2 + 12 * index for index in range(count)]
+        position = next(at for at in entries if struct.unpack_from(order + "H", tiff, at)[0] == ORIENTATION)
+    except (struct.error, StopIteration):  # cut short, or no orientation
+        return tiff
+    upright = struct.pack(order + "HHI", ORIENTATION, 3, 1) + struct.pack(order + "HH", 1, 0)
+    return tiff[:position] + upright + tiff[position + 12 :]
+
+
+def _upright_xmp(packet: bytes | str | None) -> bytes | None:
+    if not packet:
+        return None
+    data = packet.encode() if isinstance(packet, str) else packet
+    data = re.sub(rb'tiff:Orientation="\d"', b'tiff:Orientation="1"', data)
+    return re.sub(rb"<tiff:Orientation>\d<", b"<tiff:Orientation>1<", data)
