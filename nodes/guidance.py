@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ..imaging.layout import check_image
 from ..imaging.level import DenoiseError
 from ..models.guidance import ConditionedDenoiser, guide, parse_label
 from .common import answer
@@ -87,8 +88,10 @@ class GuidedPrediction:
         """One line of arithmetic.
 
         Raises:
-            DenoiseError: the two are not of one size.
+            DenoiseError: the two are not of one size. ValueError, TypeError: unusable pictures.
         """
+        check_image(positive, "positive")
+        check_image(negative, "negative")
         if positive.shape != negative.shape:
             raise DenoiseError(
                 f"positive is {tuple(positive.shape)} and negative {tuple(negative.shape)}; predict both from one "

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from .. import host
+from ..imaging.layout import split
 from ..imaging.level import DenoiseError
 from ..schedulers.posterior import denoise_with_prior
 from .common import SIGMA_SCALE, answer, facts, first_frame_input, noise_level, seed_input, sigma_input
 from .registry import node
-from .states import to_image, to_planes
+from .states import to_image
 from .widgets import integer
 
 
@@ -42,7 +43,7 @@ class DenoiseWithPrior:
         return {
             "required": {
                 "denoiser": ("DENOISER", {"tooltip": "Best a diffusion prior, such as prior_unet2d; any other works."}),
-                "image": ("IMAGE", {"tooltip": "The noisy picture or batch; alpha is left out."}),
+                "image": ("IMAGE", {"tooltip": "The noisy picture or batch: RGB, RGBA or gray, any size."}),
                 "sigma": sigma_input(),
                 "runs": integer(8, 1, 1000, "How many clean pictures are drawn; time grows with it."),
                 "steps": integer(10, 1, 1000, "Steps of each run; 1 is a plain call of the denoiser."),
@@ -62,7 +63,7 @@ class DenoiseWithPrior:
                 f"a diffusion chain is entered at a noise level, and {denoiser.spec.name} is blind; set sigma."
             )
         monitor = host.monitor()
-        planes = to_planes(image)
+        planes, layout = split(image)
         drawn = denoise_with_prior(
             planes, denoiser, level, runs=runs, steps=steps, seed=seed, first_frame=first_frame, monitor=monitor
         )
@@ -71,5 +72,5 @@ class DenoiseWithPrior:
         mean_spread = SIGMA_SCALE * float(drawn.spread.square().mean().sqrt())
         report = f"{denoiser.spec.name} · {words} · {runs} runs of {steps} steps · spread {mean_spread:.2f} (0–255)"
         report += f"\n{facts(monitor.notes, image)} · {time.perf_counter() - started:.2f} s"
-        pictures = [to_image(planes) for planes in (drawn.mean, drawn.one, spread.expand(-1, 3, -1, -1))]
-        return answer(report, *pictures, report)
+        pictures = [layout.restore(planes) for planes in (drawn.mean, drawn.one)]
+        return answer(report, *pictures, to_image(spread.expand(-1, 3, -1, -1)), report)
