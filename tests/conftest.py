@@ -15,6 +15,7 @@ NAME = "realdenoise"
 
 # ComfyUI has top-level modules `nodes` and `models` of its own: ours must never shadow them.
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+sys.path.append(str(ROOT / "tests"))  # helpers of the tests
 _spec = importlib.util.spec_from_file_location(NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
 _module = importlib.util.module_from_spec(_spec)
 sys.modules[NAME] = _module
