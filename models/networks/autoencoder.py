@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from torch import Tensor, nn
 
 from ..contract import Spec
@@ -17,8 +19,9 @@ class DenoisingAutoencoder(nn.Module):
     finest texture, which is why this family stays below networks that predict the noise.
     """
 
-    def __init__(self, shape: BottleneckShape = BottleneckShape()) -> None:
+    def __init__(self, channels: int = 3, width: int = 32, code: int = 32, blocks: int = 3) -> None:
         super().__init__()
+        shape = BottleneckShape(channels, width, code, blocks)
         self.encoder = shape.encoder(shape.code)
         self.decoder = shape.decoder(shape.channels)
 
@@ -46,7 +49,8 @@ register(
     Architecture(
         name="DenoisingAutoencoder",
         detect=lambda weights: is_bottleneck(weights.state, codes=1),
-        build=lambda weights: DenoisingAutoencoder(bottleneck_shape(weights.state)),
+        build=lambda weights: DenoisingAutoencoder(*astuple(bottleneck_shape(weights.state))),
         spec=_spec,
+        create=DenoisingAutoencoder,
     )
 )

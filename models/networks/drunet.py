@@ -94,4 +94,12 @@ def _spec(weights: Weights) -> Spec:
     )
 
 
-register(Architecture(name="DRUNet", detect=_detect, build=lambda weights: DRUNet(*_shape(weights.state)), spec=_spec))
+register(
+    Architecture(
+        name="DRUNet",
+        detect=_detect,
+        build=lambda weights: DRUNet(*_shape(weights.state)),
+        spec=_spec,
+        create=DRUNet,
+    )
+)

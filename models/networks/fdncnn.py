@@ -48,4 +48,4 @@ def _spec(weights: Weights) -> Spec:
     )
 
 
-register(Architecture(name="FDnCNN", detect=_detect, build=_build, spec=_spec))
+register(Architecture(name="FDnCNN", detect=_detect, build=_build, spec=_spec, create=FDnCNN))

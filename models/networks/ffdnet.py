@@ -66,4 +66,4 @@ def _spec(weights: Weights) -> Spec:
     )
 
 
-register(Architecture(name="FFDNet", detect=_detect, build=_build, spec=_spec))
+register(Architecture(name="FFDNet", detect=_detect, build=_build, spec=_spec, create=FFDNet))

@@ -148,4 +148,12 @@ def _spec(weights: Weights) -> Spec:
     )
 
 
-register(Architecture(name="RIDNet", detect=_detect, build=lambda weights: RIDNet(*_shape(weights.state)), spec=_spec))
+register(
+    Architecture(
+        name="RIDNet",
+        detect=_detect,
+        build=lambda weights: RIDNet(*_shape(weights.state)),
+        spec=_spec,
+        create=RIDNet,
+    )
+)

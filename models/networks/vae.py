@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -33,9 +34,9 @@ class DenoisingVAE(nn.Module):
     (arXiv 1703.04977 for the variance; arXiv 1511.06406, eq. 6, for the bound), and the draws differ most.
     """
 
-    def __init__(self, shape: BottleneckShape = BottleneckShape()) -> None:
+    def __init__(self, channels: int = 3, width: int = 32, code: int = 32, blocks: int = 3) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape = shape = BottleneckShape(channels, width, code, blocks)
         self.encoder = shape.encoder(2 * shape.code)
         self.decoder = shape.decoder(2 * shape.channels)
 
@@ -89,7 +90,8 @@ register(
     Architecture(
         name="DenoisingVAE",
         detect=lambda weights: is_bottleneck(weights.state, codes=2),
-        build=lambda weights: DenoisingVAE(bottleneck_shape(weights.state)),
+        build=lambda weights: DenoisingVAE(*astuple(bottleneck_shape(weights.state))),
         spec=_spec,
+        create=DenoisingVAE,
     )
 )
