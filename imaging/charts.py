@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .charts_axes import Scale, data_range, spread, tick_labels, ticks
 from .charts_bars import Bar, bar_chart
-from .charts_canvas import DARK, LIGHT, Canvas, Colour, Point
-from .charts_frame import Frame, heading, text_unit
+from .charts_canvas import Colour, Point
+from .charts_frame import Frame, chart_canvas, heading, text_unit
 
 __all__ = ["Bar", "Series", "bar_chart", "line_chart"]
 
@@ -67,7 +67,7 @@ def line_chart(
         ValueError: nothing to draw, x and y of different lengths, or a range that is none.
     """
     _check_series(series, (x_range, log_x), (y_range, log_y))
-    canvas = Canvas(width, height, DARK if dark else LIGHT)
+    canvas = chart_canvas(width, height, dark)
     unit = text_unit(width, height)
     xs = x_range or data_range([v for s in series for v in s.x], log_x, padding=0.0 if _is_sampled(series) else 0.03)
     ys = y_range or data_range([v for s in series for v in s.y], log_y, padding=0.06)

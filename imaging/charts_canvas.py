@@ -77,8 +77,6 @@ class Canvas:
     """Draws in units of final pixels; the origin is the top left corner."""
 
     def __init__(self, width: int, height: int, theme: Theme) -> None:
-        if min(width, height) < 160:
-            raise ValueError(f"a chart needs at least 160x160 pixels, got {width}x{height}.")
         self.theme, self.width, self.height = theme, width, height
         self._scale = max(1, min(4, int((OVERSAMPLED_PIXELS / (width * height)) ** 0.5)))
         self._image = Image.new("RGB", (width * self._scale, height * self._scale), theme.background)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .charts_canvas import Canvas, Theme
+from .charts_canvas import DARK, LIGHT, Canvas, Theme
+
+SMALLEST = 160
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Frame:
     @property
     def theme(self) -> Theme:
         return self.canvas.theme
+
+
+def chart_canvas(width: int, height: int, dark: bool) -> Canvas:
+    """An empty chart. Raises ValueError when there is no room for one."""
+    if min(width, height) < SMALLEST:
+        raise ValueError(f"a chart needs at least {SMALLEST}x{SMALLEST} pixels, got {width}x{height}.")
+    return Canvas(width, height, DARK if dark else LIGHT)
 
 
 def text_unit(width: int, height: int | None = None) -> float:

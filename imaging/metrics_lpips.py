@@ -1,0 +1,35 @@
+"""LPIPS, the learned distance of Zhang et al. 2018 (arXiv 1801.03924), by the package `lpips` when it is there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@lru_cache(maxsize=1)
+def _network() -> Any:
+    try:
+        from lpips import LPIPS  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise ImportError("LPIPS needs an optional package; install it with: pip install lpips") from error
+    return LPIPS(net="alex", verbose=False).eval()
+
+
+def lpips(reference: Tensor, image: Tensor) -> Tensor:
+    """[B,H,W,C] twice, [0,1] scale → [B] LPIPS (AlexNet, version 0.1), float64; 0 = equal.
+
+    The package fetches AlexNet's weights on first use.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
+    network = _network()
+    first, second = (
+        (2 * picture.float().expand(*picture.shape[:3], 3) - 1).clamp(-1, 1).permute(0, 3, 1, 2)
+        for picture in (reference, image)
+    )
+    with torch.no_grad():
+        return torch.cat([network(a[None], b[None]).flatten().double() for a, b in zip(first, second, strict=True)])
