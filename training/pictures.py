@@ -1,164 +1,97 @@
-"""Training pictures: decoded once, kept as 8 bit within a memory limit, unreadable files named and left out."""
+"""Pictures on disk for training: decoded once while memory lasts, bad files skipped and named."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
-from ..imaging.level import DenoiseError
+from .recipe import RecipeError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
-NOISY = ("_real", "_noisy", "_NOISY_SRGB", "_in")
-CLEAN = ("_mean", "_clean", "_GT_SRGB", "_gt")
-CACHE_BYTES = 4 << 30
-
-
-class Pictures(Protocol):
-    """A numbered set of pictures: (clean, noisy or None), each [H,W,C] float32 in [0,1]."""
-
-    def __len__(self) -> int: ...
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width."""
-        ...
-
-    def crop(self, index: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
-        """The clean part and, for pairs, the noisy one."""
-        ...
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 @dataclass
-class FolderPictures:
-    """Pictures in files: (clean file, noisy file or None) each; `skipped` names what could not be used, and why."""
+class PictureStore:
+    """Decoded pictures [H,W,C] uint8 by path, at most `limit` bytes of them kept.
 
-    files: Sequence[tuple[Path, Path | None]]
-    channels: int = 3
-    smallest: int = 1
-    cache_bytes: int = CACHE_BYTES
-    skipped: list[str] = field(default_factory=list)
+    skipped: what could not be used, with the reason.
+    """
 
-    def __post_init__(self) -> None:
-        self._kept: list[tuple[tuple[Path, Path | None], tuple[int, int]]] = []
-        self._cache: dict[Path, np.ndarray] = {}
-        self._room = self.cache_bytes
-        for pair in self.files:
-            self._admit(pair)
+    limit: int
+    gray: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+    _kept: dict[Path, np.ndarray] = field(default_factory=dict)
+    _bytes: int = 0
 
-    def _admit(self, pair: tuple[Path, Path | None]) -> None:
-        try:
-            pictures = [self._decode(path) for path in pair if path is not None]
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-            self.skipped.append(f"{pair[0].name}: unreadable ({error})")
-            return
-        height, width = pictures[0].shape[:2]
-        if min(height, width) < self.smallest:
-            self.skipped.append(f"{pair[0].name}: {width}x{height} is smaller than the crop of {self.smallest}")
-        elif any(p.shape != pictures[0].shape for p in pictures):
-            self.skipped.append(f"{pair[0].name}: noisy and clean differ in size")
-        else:
-            self._kept.append((pair, (height, width)))
-            for path, picture in zip(filter(None, pair), pictures, strict=True):
-                self._store(path, picture)
-
-    def _store(self, path: Path, picture: np.ndarray) -> None:
-        if picture.nbytes <= self._room:
-            self._cache[path] = picture
-            self._room -= picture.nbytes
-
-    def _decode(self, path: Path) -> np.ndarray:
+    def read(self, path: Path) -> np.ndarray:
+        """The picture; raises one of UNREADABLE."""
+        if path in self._kept:
+            return self._kept[path]
         with Image.open(path) as file:
-            picture = np.asarray(file.convert("L" if self.channels == 1 else "RGB"))
-        return picture[..., None] if picture.ndim == 2 else picture
+            pixels = np.asarray(file.convert("L" if self.gray else "RGB"))
+        pixels = pixels[..., None] if self.gray else pixels
+        if self._bytes + pixels.nbytes <= self.limit:
+            self._kept[path] = pixels
+            self._bytes += pixels.nbytes
+        return pixels
 
-    def _part(self, path: Path, rows: slice, columns: slice) -> np.ndarray:
-        picture = self._cache[path] if path in self._cache else self._decode(path)
-        return picture[rows, columns].astype(np.float32) / np.float32(255)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width."""
-        return self._kept[index][1]
-
-    def crop(self, index: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
-        """See `Pictures`."""
-        clean, noisy = self._kept[index][0]
-        return self._part(clean, rows, columns), None if noisy is None else self._part(noisy, rows, columns)
-
-
-@dataclass(frozen=True)
-class TensorPictures:
-    """ComfyUI's IMAGE batches [B,H,W,C] in [0,1]: clean ones, and noisy ones of the same shape for pairs."""
-
-    clean: Tensor
-    noisy: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.noisy is not None and self.noisy.shape != self.clean.shape:
-            raise DenoiseError(
-                f"noisy pictures are {tuple(self.noisy.shape)}, clean ones {tuple(self.clean.shape)}; pairs need one "
-                "noisy picture of equal size for each clean one."
-            )
-
-    def __len__(self) -> int:
-        return self.clean.shape[0]
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width."""
-        return self.clean.shape[1], self.clean.shape[2]
-
-    def crop(self, index: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
-        """See `Pictures`."""
-        parts = [None if t is None else t[index, rows, columns, :3].float().cpu().numpy() for t in self._both()]
-        assert parts[0] is not None
-        return parts[0], parts[1]
-
-    def _both(self) -> tuple[Tensor, Tensor | None]:
-        return self.clean, self.noisy
+    def usable(self, path: Path, smallest: int) -> bool:
+        """Whether the file decodes and is at least `smallest` pixels on each side; else it goes to `skipped`."""
+        try:
+            height, width = self.read(path).shape[:2]
+        except UNREADABLE as error:
+            self.skipped[str(path)] = f"unreadable ({error})"
+            return False
+        if min(height, width) < smallest:
+            self.skipped[str(path)] = f"{width}x{height} is smaller than the crop of {smallest}"
+            return False
+        return True
 
 
-def clean_files(folder: Path, pattern: str = "*") -> list[tuple[Path, Path | None]]:
-    """The pictures of a folder in the order of their names. Raises DenoiseError when there are none."""
-    files = [path for path in _listing(folder) if path.match(pattern)]
+def picture_files(folder: str | Path) -> list[Path]:
+    """All picture files below a folder, sorted. Raises RecipeError when it is missing or holds none."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise RecipeError(f"data folder '{folder}' does not exist; pass the right one with --data.")
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise DenoiseError(f"data folder '{folder}' has no picture named '{pattern}'; check --data and the recipe.")
-    return [(path, None) for path in files]
+        raise RecipeError(f"data folder '{folder}' holds no pictures ({', '.join(sorted(SUFFIXES))}).")
+    return files
 
 
-def paired_files(folder: Path, pattern: str = "*") -> list[tuple[Path, Path | None]]:
-    """Pairs of one folder by their endings (x_real/x_mean, x_noisy/x_clean …), or of its folders noisy/ and clean/.
+NOISY_MARKS, CLEAN_MARKS = ("_real", "_noisy", "_NOISY"), ("_mean", "_clean", "_GT")
+
+
+def pair_files(folder: str | Path) -> list[tuple[Path, Path]]:
+    """(noisy, clean) files: two sub-folders `noisy` and `clean` with equal names, or names ending alike.
+
+    The endings are _real/_mean (PolyU), _noisy/_clean and _NOISY/_GT (SIDD).
 
     Raises:
-        DenoiseError: no folder, or no pair inside.
+        RecipeError: no folder, or no pair in it.
     """
-    if (folder / "noisy").is_dir() and (folder / "clean").is_dir():
-        noisy = {path.stem: path for path in _listing(folder / "noisy")}
-        files = [(path, noisy[path.stem]) for path in _listing(folder / "clean") if path.stem in noisy]
+    root = Path(folder)
+    if (root / "noisy").is_dir() and (root / "clean").is_dir():
+        clean = {path.stem: path for path in picture_files(root / "clean")}
+        pairs = [(p, clean[p.stem]) for p in picture_files(root / "noisy") if p.stem in clean]
     else:
-        by_stem = {path.stem: path for path in _listing(folder)}
-        files = [(path, partner) for path in by_stem.values() if (partner := _partner(path, by_stem)) is not None]
-    files = [(clean, noisy) for clean, noisy in files if clean.match(pattern)]
-    if not files:
-        endings = ", ".join(f"{n}/{c}" for n, c in zip(NOISY, CLEAN, strict=True))
-        raise DenoiseError(f"'{folder}' has no noisy/clean pairs; name them alike but for {endings}.")
-    return list(files)
+        pairs = _by_ending(picture_files(root))
+    if not pairs:
+        raise RecipeError(f"data folder '{folder}' holds no pairs; name them like x_noisy.png and x_clean.png.")
+    return pairs
 
 
-def _partner(clean: Path, by_stem: dict[str, Path]) -> Path | None:
-    for noisy_end, clean_end in zip(NOISY, CLEAN, strict=True):
-        if clean.stem.endswith(clean_end):
-            return by_stem.get(clean.stem.removesuffix(clean_end) + noisy_end)
-    return None
-
-
-def _listing(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise DenoiseError(f"data folder '{folder}' does not exist; name the folder that holds it with --data.")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+def _by_ending(files: Sequence[Path]) -> list[tuple[Path, Path]]:
+    clean = {(path.parent, path.stem.removesuffix(m), m): path for path in files for m in CLEAN_MARKS}
+    found = []
+    for path in files:
+        for noisy_mark, clean_mark in zip(NOISY_MARKS, CLEAN_MARKS, strict=True):
+            partner = clean.get((path.parent, path.stem.removesuffix(noisy_mark), clean_mark))
+            if path.stem.endswith(noisy_mark) and partner is not None and partner.stem.endswith(clean_mark):
+                found.append((path, partner))
+    return found

@@ -1,236 +1,229 @@
-"""Recipes: small TOML files that say all that a training depends on, checked before anything is computed."""
+"""A training recipe: everything a run depends on, read from a small TOML file and checked before anything starts."""
 
 from __future__ import annotations
 
-import sys
-import types
+import math
+import os
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from ..imaging.level import DenoiseError
 from ..imaging.noise import NOISE_KINDS
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
-@dataclass(frozen=True)
-class Network:
-    """name: an architecture class of `models/networks`. options: its constructor's arguments."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the text names the entry, the problem and the way out."""
 
 
-@dataclass(frozen=True)
-class ObjectiveChoice:
-    """name: a key of `training.objectives.OBJECTIVES`. options: its fields."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+def _require(holds: bool, entry: str, problem: str) -> None:
+    if not holds:
+        raise RecipeError(f"recipe entry '{entry}' {problem}.")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A folder of pictures, relative to the data folder.
+class NoisePart:
+    """One kind of noise in the mixture.
 
-    kind: 'clean' pictures that get noise from the mixture, or noisy/clean 'pairs' matched by name. files: glob of the
-    pictures taken. share: how often, relative to the other sources. label: class of all its pictures, -1 = none.
-    """
-
-    folder: str
-    kind: Literal["clean", "pairs"] = "clean"
-    files: str = "*"
-    share: float = 1.0
-    label: int = -1
-
-
-@dataclass(frozen=True)
-class NoiseShare:
-    """One part of the noise mixture.
-
-    kind: a key of NOISE_KINDS. amount: range on the scale of the Add Noise node (σ on 0–255, % of values, ISO …).
-    spacing: whether the amount is uniform in itself or in its logarithm. share: how often, relative to the others.
-    gaussian: range of σ (0–255) of white noise added on top. options: further arguments of the kind.
+    kind: a key of NOISE_KINDS. weight: its share of the clean samples. low, high: range of its amount on the node
+    scale (sigma of 255, ISO, quality …), drawn evenly, or evenly in the logarithm. options: more arguments of the kind.
+    on_top: probability that Gaussian noise of sigma up to on_top_sigma (of 255) is added to it.
     """
 
     kind: str
-    amount: tuple[float, float]
-    spacing: Literal["linear", "log"] = "linear"
-    share: float = 1.0
-    gaussian: tuple[float, float] = (0.0, 0.0)
+    low: float
+    high: float
+    weight: float = 1.0
+    logarithmic: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    on_top: float = 0.0
+    on_top_sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.kind in NOISE_KINDS, "noise.kind", f"is {self.kind!r}; use one of {', '.join(NOISE_KINDS)}")
+        _require(self.low <= self.high, "noise.low", f"({self.low}) is above noise.high ({self.high})")
+        _require(not self.logarithmic or self.low > 0, "noise.low", "must be positive for a logarithmic range")
+        _require(self.weight > 0, "noise.weight", "must be positive")
 
 
 @dataclass(frozen=True)
-class Augmentation:
-    """flips: mirrored and turned by quarters. colour: how often channels are permuted, scaled and saturated."""
+class Data:
+    """Where pictures come from and how they are cut.
 
-    flips: bool = True
+    clean: folders of clean pictures, noise is made on the fly. pairs: folders of noisy/clean pairs. pair_share: share
+    of the samples that come from pairs. crop: side in pixels. colour: share of clean samples whose colours are changed
+    (channels permuted, saturation drawn). cache_mib: decoded pictures kept in memory.
+    """
+
+    clean: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    pair_share: float = 0.0
+    crop: int = 128
+    batch: int = 8
+    gray: bool = False
     colour: float = 0.0
+    cache_mib: int = 2048
 
-
-@dataclass(frozen=True)
-class Optimiser:
-    """name and its numbers; clip: largest gradient norm, 0 = any."""
-
-    name: Literal["adam", "adamw"] = "adam"
-    rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    clip: float = 0.0
+    def __post_init__(self) -> None:
+        _require(bool(self.clean or self.pairs), "data", "names no folder; set data.clean or data.pairs")
+        _require(0 <= self.pair_share <= 1, "data.pair_share", "must be between 0 and 1")
+        _require(self.crop >= 8 and self.batch >= 1, "data.crop", "must be at least 8, and data.batch at least 1")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, and the learning rate on the way.
+    """How long and how fast.
 
-    steps or minutes: the length (the other is 0). kind: 'cosine' falls to `floor`·rate at the end, 'exponential'
-    multiplies by `gamma` after every `epoch_steps` steps, 'constant' stays. warmup: steps of linear rise.
+    steps or minutes: the length; with both, whichever comes first. decay: 'cosine' falls to final_share of the rate
+    over the length; 'epoch' multiplies it by epoch_factor every epoch_steps; 'none'. warm_up: steps of linear rise.
     """
 
+    learning_rate: float = 5e-4
     steps: int = 0
     minutes: float = 0.0
-    kind: Literal["cosine", "exponential", "constant"] = "cosine"
-    warmup: int = 0
-    floor: float = 0.0
-    gamma: float = 1.0
+    warm_up: int = 0
+    decay: str = "cosine"
+    final_share: float = 1e-3
     epoch_steps: int = 0
+    epoch_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require(
+            self.steps > 0 or self.minutes > 0, "schedule", "has no length; set schedule.steps or schedule.minutes"
+        )
+        _require(self.decay in ("cosine", "epoch", "none"), "schedule.decay", "must be cosine, epoch or none")
+        _require(self.decay != "epoch" or self.epoch_steps > 0, "schedule.epoch_steps", "must be set for decay 'epoch'")
+        _require(self.learning_rate > 0, "schedule.learning_rate", "must be positive")
+
+    def fraction(self, step: int, seconds: float) -> float:
+        """How much of the length is over, 0..1."""
+        by_steps = step / self.steps if self.steps else 0.0
+        by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def rate(self, step: int, seconds: float) -> float:
+        """Learning rate of step number `step`, counted from 0."""
+        rise = min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
+        if self.decay == "epoch":
+            return self.learning_rate * rise * self.epoch_factor ** (step // self.epoch_steps)
+        if self.decay == "none":
+            return self.learning_rate * rise
+        wave = (1 + math.cos(math.pi * self.fraction(step, seconds))) / 2
+        return self.learning_rate * rise * (self.final_share + (1 - self.final_share) * wave)
 
 
 @dataclass(frozen=True)
-class NoiseCase:
-    """A noise to validate with; amount on the scale of the Add Noise node."""
+class Optimiser:
+    """AdamW's settings, the gradient norm limit and the moving average of the weights."""
 
-    kind: str
-    amount: float
+    betas: tuple[float, ...] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    clip_norm: float = 0.5
+    ema: float = 0.999
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Every `every`-th picture of a source is never trained on (0: validate on training pictures).
+    """What is measured on the way: PSNR on clean pictures with Gaussian noise (sigma of 255), and on pairs.
 
-    crop: side of the centre crop compared. limit: pictures per source. interval: steps between validations.
-    noise: what the clean ones get; pairs have their own.
+    clean, pairs: folders; empty = the training ones. pictures: how many of each. every: steps between measurements.
+    crop: side of the centre that is measured.
     """
 
-    every: int = 50
+    clean: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    sigma: float = 25.0
+    pictures: int = 4
     crop: int = 256
-    limit: int = 8
-    interval: int = 500
-    noise: tuple[NoiseCase, ...] = (NoiseCase("gaussian", 25.0),)
+    every: int = 500
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that the result depends on, with the data and the number of threads."""
+    """See the fields' own classes.
+
+    network: an architecture's name. options: arguments of its constructor. prediction: what its output means when that
+    differs from the architecture's own ('score'). objective: name of a file in training/objectives.
+    objective_options: its settings. init: weights to start from (a bundled name or a path; empty = random).
+    """
 
     name: str
-    network: Network
-    objective: ObjectiveChoice
-    sources: tuple[Source, ...]
+    network: str
+    objective: str
+    data: Data
     schedule: Schedule
-    noise: tuple[NoiseShare, ...] = ()
-    augmentation: Augmentation = Augmentation()
-    optimiser: Optimiser = Optimiser()
-    validation: Validation = Validation()
-    description: str = ""
-    licence: str = ""
+    noise: tuple[NoisePart, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    objective_options: Mapping[str, Any] = field(default_factory=dict)
+    prediction: str = ""
     init: str = ""
     seed: int = 0
-    crop: int = 128
-    batch: int = 8
-    ema: float = 0.999
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    checkpoint_minutes: float = 3.0
+    optimiser: Optimiser = Optimiser()
+    validation: Validation = Validation()
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        _require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """A recipe of `training/recipes` by name, or any TOML file.
+def bundled_recipes() -> list[str]:
+    """Names of the recipes in the box."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
+    """A bundled recipe by name, or any TOML file.
 
     Raises:
-        DenoiseError: no such recipe, not TOML, an unknown or missing key, or a value out of range; the text says which.
+        RecipeError: no such recipe, no TOML, an unknown, missing or impossible entry.
     """
-    inside = RECIPES / f"{name_or_path}.toml"
-    path = inside if inside.is_file() else Path(name_or_path)
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
-        raise DenoiseError(f"recipe '{name_or_path}' is neither a file nor one of {known}.")
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        import tomllib
+    except ImportError:  # Python 3.10
+        import tomli as tomllib
+    path = RECIPES / f"{name_or_path}.toml" if str(name_or_path) in bundled_recipes() else Path(name_or_path)
+    if not path.is_file():
+        raise RecipeError(f"recipe '{name_or_path}' is neither one of {', '.join(bundled_recipes())} nor a file.")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DenoiseError(f"recipe '{path.name}' is not valid TOML: {error}.") from error
-    return parse_recipe({"name": path.stem, **table})
+        raise RecipeError(f"recipe '{path.name}' is no TOML file ({error}); mend that line.") from error
+    return recipe_from(content)
 
 
-def parse_recipe(table: Mapping[str, Any]) -> Recipe:
-    """A recipe from nested tables; see `load_recipe` for what is refused."""
-    recipe = _read(Recipe, table, "recipe")
-    _check(recipe)
-    return recipe
+def recipe_from(content: Mapping[str, Any]) -> Recipe:
+    """A dict as TOML gives it → the recipe. Raises RecipeError."""
+    return _build(Recipe, content, "")
 
 
-def _read(kind: Any, value: Any, where: str) -> Any:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        return _read_table(kind, value, where)
-    if origin in (Union, types.UnionType):
-        return _read(arguments[0], value, where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        if arguments[-1] is Ellipsis:
-            return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-        if len(value) == len(arguments):
-            return tuple(_read(a, item, where) for a, item in zip(arguments, value, strict=True))
-    if origin is Literal and value in arguments:
-        return value
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, bool) and type(value) is kind:
-        return value
-    if origin is Mapping or str(origin) == "<class 'collections.abc.Mapping'>":
-        if isinstance(value, Mapping):
-            return dict(value)
-    wanted = " or ".join(map(repr, arguments)) if origin is Literal else str(kind).removeprefix("typing.")
-    raise DenoiseError(f"{where} must be {wanted}, got {value!r}; correct the recipe.")
-
-
-def _read_table(kind: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise DenoiseError(f"{where} must be a table, got {value!r}; correct the recipe.")
+def _build(kind: Any, content: Any, where: str) -> Any:
+    """Fill a dataclass from a dict, its fields' own dataclasses included; every unknown key is an error."""
+    _require(isinstance(content, Mapping), where or "(top)", "must be a table")
     hints = get_type_hints(kind)
-    unknown = sorted(set(value) - set(hints))
-    if unknown:
-        raise DenoiseError(f"{where} has no key '{unknown[0]}'; its keys are {', '.join(hints)}.")
-    missing = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-    missing = [name for name in missing if name not in value]
-    if missing:
-        raise DenoiseError(f"{where} lacks '{missing[0]}'; add it.")
-    return kind(**{key: _read(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+    known = {entry.name for entry in fields(kind)}
+    for key in content:
+        _require(key in known, f"{where}{key}", f"is unknown; known are {', '.join(sorted(known))}")
+    values = {key: _convert(hints[key], value, f"{where}{key}") for key, value in content.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        missing = str(error).split("argument")[-1].strip("s: ")
+        raise RecipeError(f"recipe entry '{where or '(top)'}' lacks {missing}.") from error
 
 
-def _check(recipe: Recipe) -> None:
-    schedule = recipe.schedule
-    rules = [
-        ((schedule.steps > 0) != (schedule.minutes > 0), "schedule needs either steps or minutes above 0"),
-        (schedule.kind != "exponential" or schedule.epoch_steps > 0, "an exponential schedule needs epoch_steps"),
-        (recipe.batch > 0 and recipe.crop > 0, "batch and crop must be at least 1"),
-        (0 <= recipe.ema < 1, "ema must be at least 0 and below 1"),
-        (recipe.seed >= 0, "seed must not be negative"),
-        (0 <= recipe.augmentation.colour <= 1, "augmentation.colour must be between 0 and 1"),
-        (bool(recipe.sources), "at least one source is needed"),
-        (all(s.share > 0 for s in recipe.sources), "every source needs a share above 0"),
-        (all(n.share > 0 for n in recipe.noise), "every noise needs a share above 0"),
-        (all(n.amount[0] <= n.amount[1] for n in recipe.noise), "a noise amount must be [low, high]"),
-        (all(n.spacing == "linear" or n.amount[0] > 0 for n in recipe.noise), "log spacing needs an amount above 0"),
-    ]
-    for holds, rule in rules:
-        if not holds:
-            raise DenoiseError(f"recipe '{recipe.name}': {rule}.")
-    for noise in (*recipe.noise, *recipe.validation.noise):
-        if noise.kind not in NOISE_KINDS:
-            raise DenoiseError(f"recipe '{recipe.name}': noise '{noise.kind}' is none of {', '.join(NOISE_KINDS)}.")
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, f"{where}.")
+    if hint == tuple[NoisePart, ...]:
+        return tuple(_build(NoisePart, part, f"{where}.") for part in value)
+    if getattr(hint, "__origin__", None) is tuple:
+        value = (value,) if isinstance(value, (str, float, int)) else value
+        _require(isinstance(value, (list, tuple)), where, "must be a list")
+        return tuple(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type):
+        _require(isinstance(value, hint), where, f"must be of type {hint.__name__}, got {value!r}")
+    return value

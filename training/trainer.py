@@ -1,210 +1,198 @@
-"""The training loop: resumable at every moment, exact when counted in steps."""
+"""The trainer: one loop for every objective; exact to resume, stopped by time, steps or the user."""
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..imaging.level import DenoiseError
+from ..imaging.randomness import generator as numpy_generator
 from ..models.contract import Spec
 from ..models.precision import pick_dtype
-from .checkpoint import load_checkpoint, save_checkpoint, save_weights
-from .data import Batch, Pool, Prefetch, Sampler
-from .ema import Ema
-from .log import CsvLog
-from .networks import make_network
-from .objectives import make_objective
-from .recipe import Recipe
-from .schedule import rate_factor
-from .validation import Validator
+from ..monitor import Monitor
+from .checkpoint import Progress, load_checkpoint, save_checkpoint
+from .network import make_student
+from .objectives import Student, objectives
+from .recipe import Recipe, RecipeError
+from .samples import Batch, Source
+from .validation import Probe, validate
 
-LONGEST_STEP = 60.0
-"""Seconds; a step that took longer was paused from outside, and the pause is not trained time."""
+CHECKPOINT_SECONDS = 60.0
+OnRow = Callable[[int, float, float, float], None]
+"""(step, trained seconds, mean loss since the last row, validation PSNR in dB)."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What is told after every step: `scores` are PSNR in dB by validation case, at validations only."""
+class Trained:
+    """What a run gives: the weights with the best validation PSNR, and how it went."""
 
-    step: int
-    done: float
-    loss: float
-    rate: float
-    seconds: float
-    left: float
-    scores: dict[str, float] = field(default_factory=dict)
+    state: Mapping[str, Tensor]
+    spec: Spec
+    progress: Progress
+    finished: bool
+    """False when it was stopped before its length was over."""
 
 
 class Trainer:
-    """Trains the network of a recipe on `pools`, and keeps the best averaged weights.
+    """One run of a recipe.
 
     Args:
-        out: folder for checkpoint.pt, best.safetensors and log.csv; None writes nothing.
-        resume: continue from out/checkpoint.pt if there is one.
-        network: train this one instead of the recipe's own.
+        recipe: what to do. source: where batches come from. probes: what is validated on.
+        device: where it trains. precision: auto, fp32, bf16 or fp16 (autocast).
+        folder: for checkpoints; None = none are written. resume: go on from the one in there.
+        student: a network to go on with instead of a fresh one (fine-tuning, adapters).
 
     Raises:
-        DenoiseError: whatever the recipe, the data or the checkpoint have wrong.
+        RecipeError: an unknown network or objective, or nothing to resume.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        pools: list[Pool],
-        out: Path | None = None,
+        source: Source,
+        probes: Sequence[Probe],
+        *,
         device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: Path | None = None,
         resume: bool = False,
-        network: tuple[nn.Module, Spec] | None = None,
+        student: Student | None = None,
     ) -> None:
-        self.recipe, self.out, self.device = recipe, out, torch.device(device)
-        self.objective = make_objective(recipe.objective.name, dict(recipe.objective.options))
-        model, self.spec = network or make_network(recipe)
-        self.network = model.to(self.device, memory_format=torch.channels_last).train()
-        self.dtype = pick_dtype(self.device, recipe.precision, self.spec.half)
-        self.optimiser = self._optimiser()
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.ema = Ema(self.network, recipe.ema)
-        self.step, self.seconds, self.best = 0, 0.0, float("-inf")
-        self.best_state: dict[str, Tensor] = self.ema.state
-        self.scores: dict[str, float] = {}
-        self._batches = Prefetch(Sampler(recipe, pools, self.objective.second))
-        self._validator = Validator(recipe, pools)
-        self._saved = 0.0
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-        if resume and self._checkpoint and self._checkpoint.is_file():
-            self._load(load_checkpoint(self._checkpoint))
-        self._log = CsvLog(None if out is None else out / "log.csv", self.step)
+        self.recipe, self.source, self.probes, self.folder = recipe, source, probes, folder
+        self.device = torch.device(device)
+        self.dtype = pick_dtype(self.device, precision)
+        known = objectives()
+        if recipe.objective not in known:
+            raise RecipeError(
+                f"recipe entry 'objective' is {recipe.objective!r}; use one of {', '.join(sorted(known))}."
+            )
+        self.objective = known[recipe.objective]
+        self.progress = Progress()
+        self.best: Mapping[str, Tensor] = {}
+        with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
+            self.student = make_student(recipe) if student is None else _own_copy(student)
+            network = self.network.to(self.device).to(memory_format=torch.channels_last).train()
+            self.average = _copy(network)
+            self.optimiser = self._make_optimiser()
+            if resume:
+                self._resume()
 
     @property
-    def _checkpoint(self) -> Path | None:
-        return None if self.out is None else self.out / "checkpoint.pt"
+    def network(self) -> nn.Module:
+        """The network in training."""
+        return self.student.network
 
-    def _optimiser(self) -> torch.optim.Optimizer:
-        chosen = self.recipe.optimiser
-        kind = torch.optim.AdamW if chosen.name == "adamw" else torch.optim.Adam
-        weights = [p for p in self.network.parameters() if p.requires_grad]
-        return kind(weights, lr=chosen.rate, betas=chosen.betas, weight_decay=chosen.weight_decay)
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        plan, rate = self.recipe.optimiser, self.recipe.schedule.learning_rate
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        betas = (plan.betas[0], plan.betas[1])
+        return torch.optim.AdamW(trained, rate, betas=betas, weight_decay=plan.weight_decay)
 
-    @property
-    def done(self) -> float:
-        """Share of the training that is over."""
-        schedule = self.recipe.schedule
-        share = self.step / schedule.steps if schedule.steps else self.seconds / (60 * schedule.minutes)
-        return min(1.0, share)
+    def _resume(self) -> None:
+        saved = load_checkpoint(self.folder) if self.folder else None
+        if saved is None:
+            raise RecipeError(f"there is no checkpoint in '{self.folder}' to resume; leave out --resume to start anew.")
+        self.network.load_state_dict(saved["network"])
+        self.average = {key: value.to(self.device) for key, value in saved["average"].items()}
+        self.best = saved["best"]
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.progress = Progress(**{**saved["progress"], "rows": [tuple(row) for row in saved["progress"]["rows"]]})
 
-    def run(self, report: Callable[[Progress], None] | None = None) -> dict[str, Tensor]:
-        """Train to the end; returns the best averaged weights. What `report` raises ends the training, all saved."""
-        try:
-            while self.done < 1:
-                progress = self._advance()
-                if report is not None:
-                    report(progress)
-            if self.step:
-                self._validate()
-        finally:
-            self._batches.close()
-            self.save()
-        return self.best_state
+    def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
+        """Train until the recipe's length is over. What interrupts it leaves a checkpoint behind."""
+        monitor = monitor or Monitor()
+        losses: list[float] = []
+        saved, plan = time.monotonic(), self.recipe.schedule
+        with torch.inference_mode(False), torch.enable_grad(), ThreadPoolExecutor(1) as ahead:
+            waiting = ahead.submit(self.source.batch, self.progress.step)
+            try:
+                while plan.fraction(self.progress.step, self.progress.seconds) < 1:
+                    started = time.monotonic()
+                    batch = waiting.result()
+                    waiting = ahead.submit(self.source.batch, self.progress.step + 1)
+                    losses.append(self._step(batch))
+                    self.progress.seconds += time.monotonic() - started
+                    if self.progress.step % self.recipe.validation.every == 0:
+                        self._measure(losses, monitor, on_row)
+                    monitor.advance(plan.fraction(self.progress.step, self.progress.seconds))
+                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        saved = self._save()
+            finally:
+                waiting.cancel()
+                self._save()
+        self._measure(losses, monitor, on_row)
+        self._save()
+        return self.result()
 
-    def _advance(self) -> Progress:
-        started = time.perf_counter()
-        rate = self.recipe.optimiser.rate * rate_factor(self.recipe.schedule, self.step, self.done)
-        loss = self._update(self._batches(self.step), rate)
-        self.ema.update(self.network, self.step)
-        self.step += 1
-        self.seconds += min(LONGEST_STEP, time.perf_counter() - started)
-        scores = self._validate() if self.step % self.recipe.validation.interval == 0 else {}
-        left = self.seconds / self.done - self.seconds if self.done else 0.0
-        progress = Progress(self.step, self.done, loss, rate, self.seconds, left, scores)
-        self._log.add(progress)
-        if self.seconds - self._saved > 60 * self.recipe.checkpoint_minutes:
-            self.save()
-        return progress
+    def result(self) -> Trained:
+        """The best weights so far; before the first measurement the averaged ones."""
+        over = self.recipe.schedule.fraction(self.progress.step, self.progress.seconds) >= 1
+        return Trained(self.best or self.average, self.student.spec, replace(self.progress), over)
 
-    def _update(self, batch: Batch, rate: float) -> float:
+    def _step(self, batch: Batch) -> float:
+        plan, step = self.recipe.optimiser, self.progress.step
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        batch = batch.to(self.device)
+            group["lr"] = self.recipe.schedule.rate(step, self.progress.seconds)
+        batch = Batch(*(value.to(self.device) for value in (batch.noisy, batch.clean, batch.second, batch.sigma)))
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            loss = self.objective.loss(self.network, self.spec, batch)
-        if not torch.isfinite(loss):
-            raise DenoiseError(f"the loss became {float(loss)} at step {self.step}; lower the rate or clip gradients.")
+            loss = self.objective(self.student, batch, self._random(step), **self.recipe.objective_options)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimiser)
-        if self.recipe.optimiser.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
+        loss.backward()
+        if plan.clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip_norm)
+        self.optimiser.step()
+        self.progress.step = step + 1
+        self._follow(min(plan.ema, (1 + step) / (10 + step)))
         return float(loss.detach())
 
-    def _validate(self) -> dict[str, float]:
-        """Measure the averaged weights; keep them if they are the best so far."""
-        current = {key: value.clone() for key, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self.ema.state)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            self.scores = self._validator(self.network, self.spec, self.objective, self.device)
-        self.network.load_state_dict(current)
-        if self.scores["mean"] > self.best:
-            self.best = self.scores["mean"]
-            self.best_state = {key: value.clone() for key, value in self.ema.state.items()}
-            if self.out is not None:
-                save_weights(self.out / "best.safetensors", self.best_state, self.card())
-        return self.scores
+    def _random(self, step: int) -> torch.Generator:
+        """Chance inside the objective depends on (seed, step) alone; sample numbers start at 0, so −1 is free."""
+        seed = numpy_generator(self.recipe.seed, step, 1 << 20).integers(1 << 62)
+        return torch.Generator().manual_seed(int(seed))
 
-    def save(self) -> None:
-        """Write the checkpoint."""
-        self._saved = self.seconds
-        if self._checkpoint is None:
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        """The moving average goes (1 − decay) of the way to the present weights."""
+        for key, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, 1 - decay)
+            else:
+                self.average[key].copy_(value)
+
+    def _measure(self, losses: list[float], monitor: Monitor, on_row: OnRow | None) -> None:
+        """Validate the averaged weights; the best ones are kept."""
+        if not losses:
             return
-        content = {
-            "recipe": self.recipe.name,
-            "step": self.step,
-            "seconds": self.seconds,
-            "best": self.best,
-            "network": self.network.state_dict(),
-            "ema": self.ema.state,
-            "best_state": self.best_state,
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
-        }
-        save_checkpoint(self._checkpoint, content)
+        present = _copy(self.network)
+        self.network.load_state_dict(self.average)
+        quality, preview = validate(self.student, self.probes, self.device, self.dtype)
+        self.network.load_state_dict(present)
+        if quality > self.progress.best:
+            self.progress.best = quality
+            self.best = {key: value.detach().cpu().clone() for key, value in self.average.items()}
+        row = (self.progress.step, self.progress.seconds, sum(losses) / len(losses), quality)
+        losses.clear()
+        self.progress.rows.append(row)
+        monitor.advance(self.recipe.schedule.fraction(row[0], row[1]), preview)
+        if on_row is not None:
+            on_row(*row)
 
-    def _load(self, content: dict) -> None:
-        if content["recipe"] != self.recipe.name:
-            raise DenoiseError(f"the checkpoint is of recipe '{content['recipe']}', not '{self.recipe.name}'.")
-        self.network.load_state_dict(content["network"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.scaler.load_state_dict(content["scaler"])
-        self.ema.state = {key: value.to(self.device) for key, value in content["ema"].items()}
-        self.best_state = content["best_state"]
-        self.step, self.seconds, self.best = content["step"], content["seconds"], content["best"]
-        self._saved = self.seconds
-
-    def card(self) -> dict[str, str]:
-        """What the weight file says about itself."""
-        facts = {
-            "architecture": self.spec.architecture,
-            "prediction": self.spec.prediction,
-            "conditioning": self.spec.conditioning,
-            "objective": self.recipe.objective.name,
-            "recipe": self.recipe.name,
-            "data": ", ".join(s.folder for s in self.recipe.sources),
-            "licence": self.recipe.licence,
-            "description": self.recipe.description,
-            "steps": str(self.step),
-            "hours": f"{self.seconds / 3600:.2f}",
-            "validation_psnr": f"{self.best:.3f}",
-        }
-        return {key: value for key, value in facts.items() if value}
+    def _save(self) -> float:
+        if self.folder is not None:
+            save_checkpoint(self.folder, self.network, self.average, self.best, self.optimiser, self.progress)
+        return time.monotonic()
 
 
-def shortened(recipe: Recipe, minutes: float) -> Recipe:
-    """The recipe with that many minutes of trained time instead of its own length."""
-    return replace(recipe, schedule=replace(recipe.schedule, steps=0, minutes=minutes))
+def _own_copy(student: Student) -> Student:
+    """The caller's denoiser must not change while its copy learns."""
+    return replace(student, network=copy.deepcopy(student.network))
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in network.state_dict().items()}

@@ -1,64 +1,86 @@
-"""PSNR on pictures that were held out, with fixed noise."""
+"""PSNR on the way: a few fixed pictures with fixed noise, and a few real pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..imaging.level import Level
+from ..imaging.metrics import psnr
 from ..imaging.randomness import generator
-from ..models.contract import Spec
-from .data import Pool, apply_noise
-from .objectives import Objective
-from .recipe import NoiseShare, Recipe
+from ..models.adapters import predict_clean
+from .objectives import Student
+from .pictures import PictureStore, pair_files, picture_files
+from .recipe import Recipe
+from .samples import under
 
-SEED = 20_230_504
-"""Of the validation noise; its own, so that training on the same seed never meets it."""
-
-
-class Validator:
-    """Fixed (name, clean, noisy, sigma) cases; calling it gives the mean PSNR per case and of all."""
-
-    def __init__(self, recipe: Recipe, pools: list[Pool]) -> None:
-        self._cases: list[tuple[str, Tensor, Tensor, float]] = []
-        for pool in pools:
-            for index in pool.held_out[: recipe.validation.limit]:
-                self._add(recipe, pool, index)
-
-    def _add(self, recipe: Recipe, pool: Pool, index: int) -> None:
-        height, width = pool.pictures.size(index)
-        rows, columns = (_centre(n, recipe.validation.crop) for n in (height, width))
-        clean, noisy = pool.pictures.crop(index, rows, columns)
-        if noisy is not None:
-            self._keep(f"pairs {pool.source.folder}", clean, noisy, float(np.sqrt(np.mean((noisy - clean) ** 2))))
-            return
-        for case in recipe.validation.noise:
-            share = NoiseShare(case.kind, (case.amount, case.amount))
-            noisy, sigma = apply_noise(clean, share, case.amount, generator(SEED, frame=index))
-            self._keep(f"{case.kind} {case.amount:g}", clean, noisy, sigma)
-
-    def _keep(self, name: str, clean: np.ndarray, noisy: np.ndarray, sigma: float) -> None:
-        planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in (clean, noisy)]
-        self._cases.append((name, planes[0], planes[1], sigma))
-
-    @torch.no_grad()
-    def __call__(self, network: nn.Module, spec: Spec, objective: Objective, device: torch.device) -> dict[str, float]:
-        """PSNR in dB by case, and their mean under 'mean'; the network is left in training mode."""
-        network.eval()
-        scores: dict[str, list[float]] = {}
-        for name, clean, noisy, sigma in self._cases:
-            estimate = objective.clean(network, spec, noisy.to(device), torch.tensor([sigma], device=device))
-            error = (estimate.clamp(0, 1).cpu() - clean).double().square().mean().clamp_min(1e-12)
-            scores.setdefault(name, []).append(float(-10 * torch.log10(error)))
-        network.train()
-        means = {name: sum(values) / len(values) for name, values in scores.items()}
-        return {**means, "mean": sum(means.values()) / len(means)}
-
-    def preview(self) -> tuple[Tensor, float]:
-        """The first noisy case and its sigma, to be shown while training."""
-        return self._cases[0][2], self._cases[0][3]
+VALIDATION_STEP = 1 << 40
+"""A step number that training never reaches: validation has noise of its own."""
 
 
-def _centre(length: int, side: int) -> slice:
-    start = max(0, (length - side) // 2)
-    return slice(start, start + min(side, length))
+@dataclass(frozen=True)
+class Probe:
+    """One validation picture: noisy and clean [1,C,H,W], and its sigma on the [0,1] scale or None."""
+
+    noisy: Tensor
+    clean: Tensor
+    sigma: float | None
+
+
+def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]:
+    """The recipe's validation pictures: the last ones of each folder, cut to their centres."""
+    plan, store = recipe.validation, PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
+    clean = [path for folder in plan.clean or recipe.data.clean for path in picture_files(under(root, folder))]
+    pairs = [pair for folder in plan.pairs or recipe.data.pairs for pair in pair_files(under(root, folder))]
+    clean = [path for path in clean if store.usable(path, 8)]
+    probes = probes_from_pictures(recipe, [store.read(path) for path in _spread(clean, plan.pictures)])
+    usable = [pair for pair in pairs if all(store.usable(path, 8) for path in pair)]
+    for noisy, target in _spread(usable, plan.pictures):
+        probes.append(Probe(_centre(store.read(noisy), plan.crop), _centre(store.read(target), plan.crop), None))
+    return probes
+
+
+def _spread(items: Sequence, count: int) -> list:
+    """`count` of the items, evenly spaced."""
+    return [items[i * len(items) // count] for i in range(count)] if len(items) > count else list(items)
+
+
+def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list[Probe]:
+    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma."""
+    plan, probes = recipe.validation, []
+    for number, picture in enumerate(pictures):
+        clean = _centre(picture, plan.crop)
+        noise = generator(recipe.seed, VALIDATION_STEP, number).standard_normal(tuple(clean.shape), dtype=np.float32)
+        probes.append(Probe(clean + torch.from_numpy(noise) * (plan.sigma / 255), clean, plan.sigma / 255))
+    return probes
+
+
+def _centre(picture: np.ndarray, side: int) -> Tensor:
+    top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
+    square = picture[top : top + side, left : left + side].astype(np.float32) / (
+        255 if picture.dtype == np.uint8 else 1
+    )
+    return torch.from_numpy(square).permute(2, 0, 1)[None].contiguous()
+
+
+def validate(
+    student: Student, probes: Sequence[Probe], device: torch.device, dtype: torch.dtype
+) -> tuple[float, Tensor]:
+    """Mean PSNR in dB over the probes, and the last clean estimate as a preview. The network's mode is kept."""
+    was_training = student.network.training
+    student.network.eval()
+    values, preview = [], torch.zeros(1, 3, 1, 1)
+    try:
+        with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            for probe in probes:
+                level = Level(probe.sigma if student.spec.needs_sigma else None)
+                preview = predict_clean(student.network, student.spec, probe.noisy.to(device), level).cpu().clamp(0, 1)
+                values.append(float(psnr(probe.clean.permute(0, 2, 3, 1), preview.permute(0, 2, 3, 1))))
+    finally:
+        student.network.train(was_training)
+    return float(np.mean(values)), preview

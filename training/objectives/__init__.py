@@ -1,25 +1,70 @@
-"""What a network is trained for: one small objective per file, listed here."""
+"""What a network is trained to do: one objective per file, registered under the name recipes use."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from ...imaging.level import DenoiseError
-from .base import Objective
-from .interpolation import Interpolation
+import torch
+from torch import Tensor, nn
 
-OBJECTIVES: dict[str, type[Objective]] = {"interpolation": Interpolation}
-
-
-def make_objective(name: str, options: dict) -> Objective:
-    """The objective called `name`. Raises DenoiseError for an unknown name or option."""
-    if name not in OBJECTIVES:
-        raise DenoiseError(f"objective '{name}' is unknown; use one of {', '.join(OBJECTIVES)}.")
-    kind = OBJECTIVES[name]
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    if set(options) - known:
-        raise DenoiseError(f"objective '{name}' has no option '{min(set(options) - known)}'; it has {sorted(known)}.")
-    return kind(**options)
+from ...imaging.level import Level
+from ...models.adapters import predict_clean
+from ...models.contract import Spec
+from ..samples import Batch
 
 
-__all__ = ["OBJECTIVES", "Objective", "make_objective"]
+@dataclass(frozen=True)
+class Student:
+    """A network in training, and what is true of it."""
+
+    network: nn.Module
+    spec: Spec
+
+    def clean(self, noisy: Tensor, level: Level) -> Tensor:
+        """The clean estimate, with gradients."""
+        return predict_clean(self.network, self.spec, noisy, level)
+
+
+Objective = Callable[..., Tensor]
+"""(student, batch, generator, **options of the recipe) → scalar loss."""
+
+_objectives: dict[str, Objective] = {}
+
+
+def objective(function: Objective) -> Objective:
+    """Register a function under its own name. Raises ValueError when that is taken."""
+    if function.__name__ in _objectives:
+        raise ValueError(f"objective {function.__name__!r} is registered twice.")
+    _objectives[function.__name__] = function
+    return function
+
+
+def objectives() -> dict[str, Objective]:
+    """All objectives by name; every file of this folder is imported on the first call."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(_objectives)
+
+
+def known_level(batch: Batch, spec: Spec) -> Level:
+    """What a network that needs it is told: the batch's sigma. Raises ValueError when the noise has none."""
+    if not spec.needs_sigma:
+        return Level()
+    if torch.isnan(batch.sigma).any():
+        raise ValueError(f"{spec.name} must be told sigma; use Gaussian noise alone in its recipe's mixture.")
+    return Level(batch.sigma)
+
+
+def distance(estimate: Tensor, target: Tensor, norm: str) -> Tensor:
+    """Mean l1, l2 or charbonnier (√(d² + 1e-6)) distance. Raises ValueError for another name."""
+    difference = estimate - target
+    if norm == "l1":
+        return difference.abs().mean()
+    if norm == "l2":
+        return difference.square().mean()
+    if norm == "charbonnier":
+        return (difference.square() + 1e-6).sqrt().mean()
+    raise ValueError(f"norm {norm!r} is unknown; use l1, l2 or charbonnier.")

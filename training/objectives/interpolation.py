@@ -1,31 +1,28 @@
-"""Interpolation diffusion: estimate the clean picture from any point between clean and noisy (arXiv 2305.04457)."""
+"""Interpolation diffusion: see the clean picture from anywhere between clean and noisy (arXiv 2305.04457, alg. 1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...imaging.level import Level
-from ...models.adapters import predict_clean
-from ...models.contract import Spec
-from ..data import Batch
-from .base import ThroughContract, distance
+from ..samples import Batch
+from . import Student, distance, objective
+
+SMALLEST_ALPHA = 1e-3
 
 
-@dataclass(frozen=True)
-class Interpolation(ThroughContract):
-    """at_end: share of samples at α = 1, where one-step denoising happens. epsilon: of the Charbonnier loss."""
+@objective
+def interpolation(
+    student: Student, batch: Batch, generator: torch.Generator, full_share: float = 0.4, norm: str = "charbonnier"
+) -> Tensor:
+    """Distance of S(x_t, t) from x_0 at random t.
 
-    at_end: float = 0.4
-    epsilon: float = 1e-3
-
-    def loss(self, network: nn.Module, spec: Spec, batch: Batch) -> Tensor:
-        """Algorithm 1: x_t = (1 − α)·x_0 + α·x_T, Charbonnier distance of S(x_t, t) to x_0."""
-        at_end, alpha = batch.uniform() < self.at_end, 1 - batch.uniform()
-        alpha = torch.where(at_end, torch.ones_like(alpha), alpha)
-        share = alpha[:, None, None, None]
-        mixed = (1 - share) * batch.clean + share * batch.noisy
-        estimate = predict_clean(network, spec, mixed, Level(sigma=batch.sigma * alpha, alpha=alpha))
-        return distance("charbonnier", estimate, batch.clean, self.epsilon)
+    full_share: share of the samples at alpha = 1, where the network is used most; the others are even in (0,1].
+    """
+    count = batch.clean.shape[0]
+    full = torch.rand(count, generator=generator) < full_share
+    alpha = torch.where(full, 1.0, torch.rand(count, generator=generator)).clamp_min(SMALLEST_ALPHA)
+    alpha = alpha.to(batch.clean.device)
+    mixed = torch.lerp(batch.clean, batch.noisy, alpha.view(-1, 1, 1, 1))  # x_t = (1−α)·x_0 + α·x_T
+    return distance(student.clean(mixed, Level(alpha=alpha)), batch.clean, norm)
