@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 
 @dataclass(frozen=True)
 class Span:
@@ -85,3 +88,42 @@ def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) ->
         return [Span(a, b, max(0, a - halo), min(b + halo, length)) for a, b in edges if a < b]
 
     return [Tile(rows, columns) for rows in halves(tile.rows, height) for columns in halves(tile.columns, width)]
+
+
+class Joined:
+    """The picture that tiles are put together into.
+
+    feathered: windows fade into each other over their halos, for networks whose tiles never agree exactly; else every
+    tile's own part is taken as it is.
+    """
+
+    def __init__(self, image: Tensor, feathered: bool = False) -> None:
+        self._picture = torch.zeros_like(image) if feathered else torch.empty_like(image)
+        self._weight = torch.zeros_like(image[:1, :1]) if feathered else None
+
+    def add(self, piece: Tensor, tile: Tile) -> None:
+        """Add the window [B,C,h,w] of a tile."""
+        if self._weight is None:
+            kept = piece[..., tile.rows.inner, tile.columns.inner]
+            self._picture[..., tile.rows.kept, tile.columns.kept] = kept
+            return
+        height, width = self._picture.shape[-2:]
+        weight = _ramp(tile.rows, height).to(piece)[:, None] * _ramp(tile.columns, width).to(piece)
+        self._picture[..., tile.rows.outer, tile.columns.outer] += weight * piece
+        self._weight[..., tile.rows.outer, tile.columns.outer] += weight
+
+    def result(self) -> Tensor:
+        """The whole picture; every tile must have been added."""
+        return self._picture if self._weight is None else self._picture / self._weight
+
+
+def _ramp(span: Span, length: int) -> Tensor:
+    """Weights of one axis of a window: 1 inside, falling to 0 over twice the halo where another window goes on."""
+    size = span.outer_stop - span.outer_start
+    position = torch.arange(size) + 0.5
+    weight = torch.ones(size)
+    if span.outer_start > 0 and span.start > span.outer_start:
+        weight = torch.minimum(weight, position / (2 * (span.start - span.outer_start)))
+    if span.outer_stop < length and span.outer_stop > span.stop:
+        weight = torch.minimum(weight, (size - position) / (2 * (span.outer_stop - span.stop)))
+    return weight

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -11,7 +14,7 @@ from torch import Tensor, nn
 
 from ..imaging.estimation import estimate_sigma
 from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
-from ..imaging.tiling import Tile, plan, split_tile
+from ..imaging.tiling import Joined, Tile, plan, split_tile
 from ..monitor import Monitor
 from .adapters import predict_clean
 from .channels import fit_channels, restore_channels
@@ -30,6 +33,18 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
+@contextmanager
+def cancellable(network: nn.Module, monitor: Monitor) -> Iterator[None]:
+    """Inside, every layer of `network` first asks whether the user has cancelled."""
+    leaves = [module for module in network.modules() if not any(module.children())]
+    handles = [leaf.register_forward_pre_hook(lambda *_: monitor.check()) for leaf in leaves]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class NetworkDenoiser:
     """The contract around an nn.Module.
 
@@ -46,13 +61,12 @@ class NetworkDenoiser:
     ) -> None:
         self.network, self.spec, self.placement, self.tile = network, spec, placement, tile
         self.dtype = pick_dtype(placement.device, precision, spec.half, spec.fp16)
-        self._monitor = Monitor()
-        for module in network.modules():
-            if not any(module.children()):
-                module.register_forward_pre_hook(self._check_cancel)
 
-    def _check_cancel(self, *_: object) -> None:
-        self._monitor.check()
+    def reading(self, spec: Spec) -> NetworkDenoiser:
+        """The same network in the same place, described otherwise."""
+        other = copy.copy(self)
+        other.spec = spec
+        return other
 
     def __call__(self, image: Tensor, level: Level = Level(), monitor: Monitor | None = None) -> Tensor:
         """See `Denoiser`. An unknown sigma is estimated from the picture if the network must be told.
@@ -60,14 +74,14 @@ class NetworkDenoiser:
         Raises:
             DenoiseError: unusable level or channels, or NaN that float32 does not cure.
         """
-        self._monitor = monitor = monitor or Monitor()
+        monitor = monitor or Monitor()
         started = time.perf_counter()
         if self.spec.needs_sigma and level.sigma is None:
             level = replace(level, sigma=estimate_sigma(image))
             monitor.note("sigma (estimated)", level.sigma)
         planes, level = fit_channels(image.float(), level, self.spec.channels)
         clean = torch.empty_like(planes)
-        with torch.no_grad():
+        with torch.no_grad(), cancellable(self.network, monitor):
             for frame in range(planes.shape[0]):
                 part = monitor.part(frame, planes.shape[0])
                 clean[frame : frame + 1] = self._frame(planes[frame : frame + 1], level.frames(frame, frame + 1), part)
@@ -81,7 +95,7 @@ class NetworkDenoiser:
         waiting = deque(plan(height, width, self._tile_side(height, width), halo, multiple))
         monitor.note("tiles", len(waiting))
         monitor.note("halo", halo if len(waiting) > 1 else 0)
-        clean, done = torch.empty_like(image), 0
+        joined, done = Joined(image, feathered=self.spec.global_statistics), 0
         while waiting:
             tile = waiting.popleft()
             try:
@@ -92,10 +106,12 @@ class NetworkDenoiser:
                 waiting.extendleft(split_tile(tile, halo, multiple, height, width))
                 monitor.note("tiles halved for memory", True)
                 continue
-            clean[..., tile.rows.kept, tile.columns.kept] = piece[..., tile.rows.inner, tile.columns.inner]
+            joined.add(piece, tile)
             done += 1
             monitor.advance(done / (done + len(waiting)))
-        return clean
+        if self.spec.global_statistics and done > 1:
+            monitor.note("tiles blended", f"{self.spec.name} looks at the whole picture; {done} tiles differ slightly")
+        return joined.result()
 
     def _window(self, image: Tensor, level: Level, tile: Tile, monitor: Monitor) -> Tensor:
         rows, columns = tile.rows.outer, tile.columns.outer
@@ -144,5 +160,5 @@ class NetworkDenoiser:
 def _crop(sigma: Sigma, image: Tensor, rows: slice, columns: slice) -> Sigma:
     if sigma is None:
         return None
-    sigma = as_sigma(sigma, image)
-    return sigma if sigma.shape[-2:] == (1, 1) else sigma[..., rows, columns]
+    values = as_sigma(sigma, image)
+    return values if values.shape[-2:] == (1, 1) else values[..., rows, columns]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import astuple
 from typing import NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..contract import Spec
@@ -36,7 +38,10 @@ class DenoisingVAE(nn.Module):
 
     def __init__(self, channels: int = 3, width: int = 32, code: int = 32, blocks: int = 3) -> None:
         super().__init__()
-        self.shape = shape = BottleneckShape(channels, width, code, blocks)
+        if code % FACTOR**2:
+            raise ValueError(f"code must be a multiple of {FACTOR**2}, got {code}.")
+        self.channels, self.noise_planes = channels, code // FACTOR**2
+        shape = BottleneckShape(channels, width, code, blocks)
         self.encoder = shape.encoder(2 * shape.code)
         self.decoder = shape.decoder(2 * shape.channels)
 
@@ -48,17 +53,21 @@ class DenoisingVAE(nn.Module):
         """z [B,code,H/4,W/4] → p(clean | z), [B,C,H,W] on the [0,1] scale."""
         return _gaussian(self.decoder(code))
 
-    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """x [B,C,H,W] on the [0,1] scale → the mean picture of the likeliest code, or of a drawn one.
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B,C,H,W] on the [0,1] scale → the mean picture of the likeliest code.
 
-        noise: standard normal [B,code/16,H,W], sixteen pixels of a plane holding the noise of sixteen code planes.
+        With code/16 further planes of standard normal numbers, sixteen pixels of a plane for as many code planes, it is
+        the mean picture of the code they choose, and they come back as they are: tiles then cut both alike.
         """
         height, width = x.shape[-2:]
-        posterior = self.encode(pad_to_multiple(x, FACTOR))
+        padded = pad_to_multiple(x, FACTOR)
+        picture, noise = padded[:, : self.channels], padded[:, self.channels :]
+        posterior = self.encode(picture)
         code = posterior.mean
-        if noise is not None:
-            code = posterior.draw(nn.functional.pixel_unshuffle(pad_to_multiple(noise, FACTOR), FACTOR))
-        return self.decode(code).mean[..., :height, :width]
+        if noise.shape[1]:
+            code = posterior.draw(F.pixel_unshuffle(noise, FACTOR))
+        clean = self.decode(code).mean
+        return torch.cat([clean, noise.to(clean)], dim=1)[..., :height, :width]
 
 
 def _gaussian(planes: Tensor) -> Gaussian:
