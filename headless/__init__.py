@@ -1,1 +1,1 @@
-"""."""
+"""Runs the same workflow files as ComfyUI, without it: convert, check, execute."""

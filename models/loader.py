@@ -10,13 +10,15 @@ from pathlib import Path
 import torch
 
 from ..imaging.level import DenoiseError
-from .contract import Spec
+from .classical.base import classical
+from .contract import Denoiser, Spec
 from .diffusers_folder import locate
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
 from .registry import Architecture, Weights, find
 from .spandrel_bridge import load_foreign
 from .weight_file import SUFFIXES, read_weights
+from .zero_shot import ZeroShotDenoiser
 
 __all__ = ["SUFFIXES", "build", "bundled", "find_file", "load_denoiser", "load_network"]
 
@@ -79,8 +81,8 @@ def load_denoiser(
     precision: str = "auto",
     tile: int = 0,
     place: Callable[[torch.nn.Module], Placement] | None = None,
-) -> NetworkDenoiser:
-    """Load a bundled denoiser by name, or any weight file or folder saved by diffusers by path.
+) -> Denoiser:
+    """Load a denoiser by name (bundled weights, a classical method, 'zero_shot'), or a weight file or folder by path.
 
     Args:
         device: auto, cpu, cuda, cuda:1, mps …
@@ -91,6 +93,9 @@ def load_denoiser(
     Raises:
         DenoiseError: no such file, unreadable, dangerous, or of no known architecture. ValueError: device, precision.
     """
+    trainless = {**classical(), "zero_shot": ZeroShotDenoiser(device=str(device))}
+    if str(name_or_path) in trainless:
+        return trainless[str(name_or_path)]
     network, spec = load_network(find_file(name_or_path))
     placement = place(network) if place else PlainPlacement(network, resolve_device(device))
     return NetworkDenoiser(network, spec, placement, precision, tile)

@@ -1,0 +1,34 @@
+"""realdenoise compare: PSNR and SSIM of two pictures."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Options of the command."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="PSNR and SSIM of two pictures",
+        description="Measure a picture against its reference: PSNR in dB and SSIM (11x11 Gaussian window, Wang 2004).",
+    )
+    parser.add_argument("reference", metavar="REFERENCE", help="the clean picture")
+    parser.add_argument("image", metavar="IMAGE", help="the picture to measure")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print both measures; transparency is not counted."""
+    from ..imaging.files import load_picture
+    from ..imaging.metrics import WINDOW, psnr, ssim
+
+    reference, image = (load_picture(name)[0][..., :3] for name in (args.reference, args.image))
+    if reference.shape[-1] != image.shape[-1]:  # gray counts as RGB when the other one is
+        reference, image = (t.expand(*t.shape[:3], 3) for t in (reference, image))
+    decibels = float(psnr(reference, image))
+    words = "identical" if math.isinf(decibels) else f"PSNR {decibels:.2f} dB"
+    if min(image.shape[1:3]) >= WINDOW:
+        words += f", SSIM {float(ssim(reference, image)):.4f}"
+    print(words)
+    return 0

@@ -1,0 +1,79 @@
+"""realdenoise denoise: pictures in, clean pictures out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ._errors import EXIT_FAILURE, sentence
+from ._inputs import Job, add_denoiser_options, jobs, open_denoiser
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Options of the command."""
+    parser = subparsers.add_parser(
+        "denoise",
+        help="denoise pictures",
+        description="Denoise picture files (PNG, JPEG, WebP, TIFF with 8 bits per channel), keeping their size, "
+        "transparency, colour profile and camera data.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
+    add_denoiser_options(parser)
+    parser.add_argument("--sigma", type=float, metavar="S", help="noise level on the 0–255 scale; default: automatic")
+    parser.add_argument("--steps", type=int, default=1, metavar="N", help="interpolation steps (default: 1)")
+    parser.add_argument("--method", default="improved", choices=("improved", "origin"), help="how steps are taken")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Denoise all; a bad file is named and does not stop the others. Returns 1 if there was one."""
+    from tqdm import tqdm
+
+    from ..imaging.files import SUFFIXES
+    from ..monitor import Monitor
+
+    todo = jobs(args.inputs, args.output, tuple(SUFFIXES))
+    denoiser = open_denoiser(args)
+    failed = 0
+    with tqdm(total=len(todo), unit="picture", disable=len(todo) == 1 and not sys.stderr.isatty()) as bar:
+        for number, job in enumerate(todo):
+
+            def progress(fraction: float, preview: object, done: int = number) -> None:
+                bar.n = done + fraction
+                bar.refresh()
+
+            try:
+                _denoise(job, denoiser, args, Monitor(progress))
+            except (ValueError, TypeError, OSError, RuntimeError) as error:
+                failed += 1
+                bar.write(f"realdenoise denoise: {job.source}: {sentence(error)}", file=sys.stderr)
+            bar.n = number + 1
+            bar.refresh()
+    if len(todo) > 1:
+        print(f"{len(todo) - failed} of {len(todo)} pictures denoised")
+    return EXIT_FAILURE if failed else 0
+
+
+def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
+    from ..api import denoise
+    from ..imaging.files import PictureError, load_picture, save_picture
+
+    if job.target.exists() and not args.overwrite:
+        raise PictureError(f"'{job.target}' exists; add --overwrite to replace it.")
+    image, info = load_picture(job.source)
+    clean = denoise(
+        image,
+        denoiser,
+        sigma=None if args.sigma is None else args.sigma / 255,
+        steps=args.steps,
+        method=args.method,
+        strength=args.strength,
+        monitor=monitor,
+    )
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(clean[0], job.target, info)

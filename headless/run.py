@@ -1,0 +1,120 @@
+"""One workflow file from start to end: read, change, run, say what it showed and saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import host
+from ..imaging.files import load_picture
+from ..nodes import NODE_CLASS_MAPPINGS
+from .convert import is_ui_format, to_prompt
+from .core_nodes import CORE_NODES
+from .execute import Executor, OnNode, Outcome
+from .graph import Prompt, WorkflowError, is_link
+
+SAMPLE = "RealDenoiseSamplePhoto"
+CLASSES: dict[str, type] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
+
+
+def read_workflow(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The file's content. Raises WorkflowError when it is missing or no JSON object."""
+    file = Path(path)
+    if not file.is_file():
+        raise WorkflowError(f"workflow '{path}' does not exist.")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WorkflowError(f"workflow '{file.name}' is no JSON file ({error}); save it again in ComfyUI.") from error
+    if not isinstance(content, dict):
+        raise WorkflowError(f"workflow '{file.name}' holds a {type(content).__name__} instead of a graph.")
+    return content
+
+
+def run_workflow(
+    path: str | os.PathLike[str],
+    *,
+    picture: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    settings: Sequence[str] = (),
+    on_node: OnNode | None = None,
+    remark: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Run a UI- or API-format workflow file.
+
+    Args:
+        picture: takes the place of Sample Photo or, in workflows without one, of Load Image.
+        output: folder for saved files; None = ./output.
+        settings: 'NODE TITLE OR ID.widget=value', applied before the run.
+        on_node, remark: told what nodes show, and what the user should know.
+
+    Raises:
+        WorkflowError: the file, a setting or a node is at fault; the text says which.
+    """
+    content = read_workflow(path)
+    prompt = to_prompt(content, CLASSES)
+    for setting in settings:
+        apply_setting(prompt, setting)
+    classes = dict(CLASSES)
+    if picture is not None:
+        _put_in(prompt, classes, Path(picture), remark)
+    if output is not None:
+        host.set_folders(output=output)
+    extra = {"workflow": content} if is_ui_format(content) else None
+    return Executor(prompt, classes, extra, on_node).run()
+
+
+def apply_setting(prompt: Prompt, setting: str) -> None:
+    """Change one widget. Raises WorkflowError when it is not there."""
+    where, equals, value = setting.partition("=")
+    name, dot, widget = where.rpartition(".")
+    if not (equals and dot):
+        raise WorkflowError(f"setting '{setting}' must read 'NODE TITLE OR ID.widget=value'.")
+    found = [node for node_id, node in prompt.items() if name in (node_id, node.get("_meta", {}).get("title"))]
+    if len(found) != 1:
+        titles = ", ".join(sorted(f"{node.get('_meta', {}).get('title')} ({i})" for i, node in prompt.items()))
+        problem = "is the title of several nodes; use its id" if found else "is neither title nor id of a node"
+        raise WorkflowError(f"setting '{setting}': '{name}' {problem}; there are {titles}.")
+    declared = CLASSES[found[0]["class_type"]].INPUT_TYPES()  # type: ignore[attr-defined]
+    inputs = {**declared.get("required", {}), **declared.get("optional", {})}
+    if widget not in inputs:
+        raise WorkflowError(f"setting '{setting}': the node has no '{widget}', only {', '.join(inputs)}.")
+    if is_link(found[0]["inputs"].get(widget)):
+        raise WorkflowError(f"setting '{setting}': '{widget}' is connected to another node; change that one.")
+    found[0]["inputs"][widget] = value.lower() == "true" if inputs[widget][0] == "BOOLEAN" else value
+
+
+def _put_in(prompt: Prompt, classes: dict[str, type], picture: Path, remark: Callable[[str], None] | None) -> None:
+    """The user's picture instead of Sample Photo, else instead of Load Image."""
+    samples = [node for node in prompt.values() if node["class_type"] == SAMPLE]
+    if samples:
+        image, _ = load_picture(picture)
+        classes[SAMPLE] = _stand_in(classes[SAMPLE], image, picture.name)
+        if remark is not None:
+            remark(f"{picture.name} has no clean twin: measurements that want one compare with the picture itself.")
+        return
+    loaders = [node for node in prompt.values() if node["class_type"] == "LoadImage"]
+    if not loaders:
+        raise WorkflowError("the workflow has neither Sample Photo nor Load Image to put the picture into.")
+    for node in loaders:
+        node["inputs"]["image"] = str(picture.resolve())
+
+
+def _stand_in(original: Any, image: torch.Tensor, name: str) -> type:
+    """A node with Sample Photo's sockets that gives the user's picture."""
+
+    class UserPicture(original):
+        def open(self, **_: object) -> tuple:
+            return image, image, name
+
+    return UserPicture
+
+
+def text_of(ui: Mapping[str, Any]) -> list[str]:
+    """The lines of text a node shows."""
+    return [line for text in ui.get("text", []) for line in str(text).splitlines()]
