@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +23,8 @@ class Protocol:
     """How pictures are prepared before they are measured; without its name a PSNR cannot be compared.
 
     border: pixels cut off on every side. luma: measure the Y channel of BT.601 as MATLAB's rgb2ycbcr gives it,
-    instead of RGB. eight_bit: clip and round to 8 bit first, as a saved file would.
+    instead of RGB. eight_bit: clip and round results to 8 bit first, as a saved file would be; references and noisy
+    inputs are taken as they are (`exact`).
     """
 
     border: int = 0
@@ -36,6 +37,11 @@ class Protocol:
         words = ["Y of BT.601" if self.luma else "RGB"]
         words += [f"border {self.border} px"] if self.border else []
         return ", ".join(words + (["8 bit"] if self.eight_bit else []))
+
+    @property
+    def exact(self) -> Protocol:
+        """The same without rounding."""
+        return replace(self, eight_bit=False)
 
     def __call__(self, image: Tensor) -> Tensor:
         """[B,H,W,C] → the prepared [B,h,w,1 or C].
@@ -178,11 +184,11 @@ def measure(
     Raises:
         ValueError: shapes differ. DenoiseError: the protocol's border leaves nothing. ImportError: no LPIPS here.
     """
-    reference, image = protocol(reference), protocol(image)
+    reference, image = protocol.exact(reference), protocol(image)
     missing = torch.full((len(image),), math.nan, dtype=torch.float64)
     side = min(reference.shape[1:3])
     decibels = psnr(reference, image)
-    before = psnr(reference, protocol(noisy)) if noisy is not None else missing
+    before = psnr(reference, protocol.exact(noisy)) if noisy is not None else missing
     gain = torch.where(decibels.isinf() & before.isinf(), 0.0, decibels - before)  # both identical: nothing gained
     perceived = missing
     if perceptual:

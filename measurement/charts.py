@@ -1,0 +1,126 @@
+"""Tables as charts: quality against noise level or against image complexity, and rankings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..imaging.charts import Bar, Series, bar_chart, line_chart
+from ..imaging.level import DenoiseError
+from ..imaging.noise import NOISE_KINDS
+from .table import DenoiseTable, Score
+from .text import case_words, parameter_words
+
+Against = Literal["noise level", "image complexity"]
+METRICS = {"psnr": ("PSNR", "PSNR (dB)"), "ssim": ("SSIM", "SSIM"), "gain": ("Gain", "PSNR gain (dB)")}
+REFERENCES = {"psnr": "noisy_psnr", "ssim": "noisy_ssim"}
+
+
+def sweep_chart(
+    table: DenoiseTable,
+    against: Against = "noise level",
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    *,
+    width: int = 960,
+    height: int = 540,
+    dark: bool = False,
+) -> Tensor:
+    """A panel per metric ('psnr', 'ssim', 'gain'), side by side; a line or cloud per denoiser, the input as reference.
+
+    Returns:
+        [1,height,width·panels,3] in [0,1].
+
+    Raises:
+        DenoiseError: an empty table, or one of several kinds of noise.
+    """
+    if not table.rows:
+        raise DenoiseError("the table is empty; run a sweep first.")
+    kinds = list(dict.fromkeys(row.kind for row in table.rows))
+    if len(kinds) > 1:
+        raise DenoiseError(f"the tables hold different kinds of noise ({', '.join(kinds)}); chart them apart.")
+    panel = _noise_panel if against == "noise level" else _complexity_panel
+    return torch.cat([panel(table, metric, width, height, dark) for metric in metrics], dim=2)
+
+
+def _noise_panel(table: DenoiseTable, metric: str, width: int, height: int, dark: bool) -> Tensor:
+    kind = NOISE_KINDS.get(table.rows[0].kind)
+    label = "noise" if kind is None else f"{kind.label.lower()} noise ({kind.unit})"
+    label = "noise level σ (of 255)" if table.rows[0].kind == "gaussian" else label
+    scores = table.scores()
+    series = [_curve(name, [s for s in scores if s.denoiser == name], metric) for name in table.denoisers()]
+    if metric in REFERENCES:
+        series.append(_input_curve(scores, metric))
+    title, unit = METRICS[metric]
+    return line_chart(
+        series,
+        title=f"{title} against noise level",
+        subtitle=_subtitle(table),
+        x_label=label,
+        y_label=unit,
+        width=width,
+        height=height,
+        dark=dark,
+    )
+
+
+def _curve(name: str, scores: Sequence[Score], metric: str) -> Series:
+    ordered = sorted(scores, key=lambda s: s.amount)
+    return Series(name, [s.amount for s in ordered], [getattr(s, metric) for s in ordered])
+
+
+def _input_curve(scores: Sequence[Score], metric: str) -> Series:
+    by_amount = {score.amount: getattr(score, REFERENCES[metric]) for score in scores}
+    amounts = sorted(by_amount)
+    return Series("noisy input", amounts, [by_amount[amount] for amount in amounts], style="reference")
+
+
+def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int, dark: bool) -> Tensor:
+    """A cloud per denoiser at the middle noise level, a point per picture."""
+    amounts = sorted({row.amount for row in table.rows})
+    amount = amounts[len(amounts) // 2]
+    rows = [row for row in table.rows if row.amount == amount]
+    clouds = []
+    for name in table.denoisers():
+        own = sorted((row for row in rows if row.denoiser == name), key=lambda row: row.complexity)
+        clouds.append(Series(name, [r.complexity for r in own], [getattr(r, metric) for r in own], style="points"))
+    title, unit = METRICS[metric]
+    return line_chart(
+        clouds,
+        title=f"{title} against image complexity at {case_words(rows[0].kind, amount)}",
+        subtitle=f"a point per picture · {_subtitle(table)}",
+        x_label="spatial information of the clean picture (ITU-T P.910)",
+        y_label=unit,
+        width=width,
+        height=height,
+        dark=dark,
+    )
+
+
+def _subtitle(table: DenoiseTable) -> str:
+    pictures = len({row.image for row in table.rows})
+    source = f" of {table.settings['data set']}" if "data set" in table.settings else ""
+    words = [f"mean of {pictures} pictures{source}" if pictures > 1 else f"1 picture{source}"]
+    return " · ".join(words + [table.settings[key] for key in ("measured on",) if key in table.settings])
+
+
+def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False) -> Tensor:
+    """Bars of the mean PSNR gain over all noises of the table, the best first; speed and size in small print."""
+    scores = table.scores()
+    bars = []
+    for name, gain in table.ranking():
+        own = [score for score in scores if score.denoiser == name]
+        model = table.models.get(name)
+        notes = [f"{sum(s.speed for s in own) / len(own):.2g} MP/s"]
+        notes += [f"{parameter_words(model.parameters)} parameters"] if model and model.parameters else []
+        bars.append(Bar(name, gain, " · ".join(notes)))
+    return bar_chart(
+        bars,
+        title="Gain over the noisy input",
+        subtitle=f"{', '.join(case_words(*case) for case in table.cases())} · {_subtitle(table)}",
+        x_label="mean PSNR gain (dB)",
+        width=width,
+        dark=dark,
+    )

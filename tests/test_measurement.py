@@ -1,0 +1,260 @@
+"""Sweeps, tables, their texts and charts: numbers against direct computation, names that never clash, cancelling."""
+
+import csv
+import io
+import json
+import math
+import threading
+import time
+
+import pytest
+import torch
+from realdenoise.imaging.complexity import spatial_information
+from realdenoise.imaging.level import DenoiseError
+from realdenoise.imaging.metrics import psnr, ssim
+from realdenoise.imaging.metrics_report import Protocol, luma, measure
+from realdenoise.imaging.noise import add_noise
+from realdenoise.measurement.cases import Case, parse_amounts, parse_cases
+from realdenoise.measurement.charts import ranking_chart, sweep_chart
+from realdenoise.measurement.memory import PeakMemory
+from realdenoise.measurement.published import published_psnr
+from realdenoise.measurement.sweep import Picture, Setting, sweep
+from realdenoise.measurement.table import DenoiseTable, Model, Row, join
+from realdenoise.measurement.text import to_csv, to_json, to_markdown
+from realdenoise.models.contract import Spec
+from realdenoise.monitor import Monitor
+
+
+class Scales:
+    """A denoiser that multiplies the picture, and remembers what it was told."""
+
+    def __init__(self, factor=1.0, name="scales", conditioning="sigma"):
+        self.spec = Spec(name=name, architecture="Scales", conditioning=conditioning)
+        self.factor, self.told = factor, []
+
+    def __call__(self, image, level=None, monitor=None):
+        self.told.append(level.sigma)
+        return image * self.factor
+
+
+def pictures(count=2, side=24):
+    random = torch.Generator().manual_seed(0)
+    return [Picture(f"p{k}", torch.rand(1, side, side + 4 * k, 3, generator=random)) for k in range(count)]
+
+
+CASES = [Case("gaussian", 25), Case("gaussian", 50)]
+
+
+def test_a_row_holds_what_direct_computation_gives():
+    clean = pictures(2)[1].clean
+    row = sweep(Scales(0.9), pictures(2), CASES[:1], Setting(seed=7)).rows[1]
+    noisy = add_noise(clean, "gaussian", 25 / 255, 7, first_frame=1)
+    rounded = ((0.9 * noisy).clamp(0, 1) * 255).round() / 255
+    assert row.psnr == pytest.approx(psnr(clean, rounded).item(), abs=1e-9)
+    assert row.ssim == pytest.approx(ssim(clean, rounded).item(), abs=1e-9)
+    assert row.noisy_psnr == pytest.approx(psnr(clean, noisy).item(), abs=1e-9)
+    assert row.gain == pytest.approx(row.psnr - row.noisy_psnr)
+    assert (row.megapixels, row.kind, row.amount) == (24 * 28 / 1e6, "gaussian", 25)
+
+
+def test_the_noise_level_is_told_or_measured():
+    knows, measures = Scales(), Scales()
+    sweep(knows, pictures(1, 64), CASES)
+    assert knows.told == pytest.approx([25 / 255, 50 / 255])
+    sweep(measures, pictures(1, 64), CASES, Setting(tell_sigma=False))
+    assert [float(sigma) for sigma in measures.told] != knows.told
+    blind = Scales(conditioning="none")
+    sweep(blind, pictures(1), [Case("jpeg", 20)])
+    assert blind.told == [None]
+
+
+def test_real_pairs_need_their_noisy_half():
+    clean = pictures(1)[0].clean
+    table = sweep(Scales(), [Picture("a", clean, clean + 0.1)], [])
+    assert table.rows[0].noisy_psnr == pytest.approx(20, abs=1e-5) and table.rows[0].kind == "as given"
+    with pytest.raises(DenoiseError, match="no noisy partner"):
+        sweep(Scales(), pictures(1), [])
+    with pytest.raises(DenoiseError, match="same size"):
+        sweep(Scales(), [Picture("a", clean, clean[:, 1:])], [])
+
+
+def test_progress_rises_to_one_and_every_picture_is_shown():
+    seen = []
+    sweep(Scales(), pictures(2), CASES, monitor=Monitor(lambda done, preview: seen.append(done)))
+    assert seen == pytest.approx([0.25, 0.5, 0.75, 1.0])
+
+
+def test_a_sweep_of_28_pictures_stops_within_a_second_of_being_cancelled():
+    asked = threading.Event()
+
+    def check():
+        if asked.is_set():
+            raise InterruptedError
+
+    class Slow(Scales):
+        def __call__(self, image, level=None, monitor=None):
+            for _ in range(40):
+                time.sleep(0.02)
+                monitor.check()
+            return image
+
+    cases = [Case("gaussian", amount) for amount in (10, 15, 25, 35, 50, 60, 75)]
+    threading.Timer(0.3, asked.set).start()
+    started = time.perf_counter()
+    with pytest.raises(InterruptedError):
+        sweep(Slow(), pictures(4), cases, monitor=Monitor(check_cancel=check))
+    assert time.perf_counter() - started < 1.3
+
+
+def test_scores_are_means_and_ranked():
+    tables = [sweep(Scales(factor, f"x{factor}"), pictures(2), CASES) for factor in (0.5, 1.0)]
+    table = join(tables)
+    score = table.scores()[0]
+    rows = [row for row in table.rows if row.denoiser == score.denoiser and row.amount == 25]
+    assert score.psnr == pytest.approx(sum(row.psnr for row in rows) / 2) and score.images == 2
+    assert [s.denoiser for s in table.scores()][:2] == [name for name, _ in table.ranking()] == ["x1.0", "x0.5"]
+
+
+def test_joining_tells_two_of_one_name_apart_but_not_two_parts_of_one_sweep():
+    low, high = (sweep(Scales(), pictures(1), [case]) for case in CASES)
+    assert join([low, high]).denoisers() == ["scales"]
+    joined = join([low, low, high])
+    assert joined.denoisers() == ["scales", "scales (2)"] and set(joined.models) == {"scales", "scales (2)"}
+    other = sweep(Scales(), pictures(1), [CASES[1]], Setting(seed=3))
+    assert join([low, other]).settings["seed"] == "0 / 3"
+
+
+def row(**changes):
+    values = {"denoiser": "a", "kind": "gaussian", "amount": 25.0, "image": "i", "psnr": 30.0, "ssim": 0.9}
+    values |= {"noisy_psnr": 20.0, "noisy_ssim": 0.4, "complexity": 50.0, "megapixels": 0.15, "seconds": 0.5}
+    return Row(**(values | changes))
+
+
+def test_json_is_strict_and_csv_has_every_row():
+    table = DenoiseTable((row(), row(psnr=math.inf, image="j")), {"a": Model("DnCNN", 10, 40)}, {"seed": "0"})
+    content = json.loads(to_json(table), parse_constant=pytest.fail)
+    assert content["rows"][1]["psnr"] is None and content["scores"][0]["psnr"] == 30
+    lines = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert len(lines) == 2 and lines[0]["gain"] == "10" and lines[0]["peak_bytes"] == ""
+
+
+def test_markdown_shows_the_published_number_where_there_is_one():
+    models = {"dncnn_color_blind": Model("DnCNN", 668_227, 2_672_908)}
+    table = DenoiseTable((row(denoiser="dncnn_color_blind", psnr=31.22),), models, {"data set": "CBSD68"})
+    text = to_markdown(table)
+    assert "| dncnn_color_blind | 31.22 | 31.24 | 0.9000 | +11.22 | 0.3 | – | 0.67 M |" in text
+    assert "σ 25: noisy 20.00 dB" in text
+    assert "Published" not in to_markdown(DenoiseTable(table.rows, models, {}))
+
+
+def test_published_numbers_are_only_given_for_their_own_case():
+    assert published_psnr("CBSD68", "ffdnet_color", "FFDNet", "gaussian", 15) == 33.87
+    assert published_psnr("cbsd68", "bm3d", "Classical", "gaussian", 50) == 27.38
+    assert published_psnr("CBSD68", "dncnn_color_sigma25", "DnCNN", "gaussian", 25) == 31.31
+    for other in [("CBSD68", "ffdnet_color", "FFDNet", "gaussian", 20), ("mine", "ffdnet", "FFDNet", "gaussian", 25)]:
+        assert published_psnr(*other) is None
+    assert published_psnr("CBSD68", "ffdnet_color", "FFDNet", "jpeg", 15) is None
+
+
+def test_charts_of_tables():
+    table = join(sweep(Scales(f, f"x{f}"), pictures(3), CASES) for f in (0.5, 1.0))
+    assert sweep_chart(table, width=400, height=300).shape == (1, 300, 800, 3)
+    cloud = sweep_chart(table, "image complexity", ("psnr",), width=400, height=300, dark=True)
+    assert cloud.shape == (1, 300, 400, 3) and cloud.mean() < 0.3
+    assert ranking_chart(table).shape[2] == 960
+    with pytest.raises(DenoiseError, match="empty"):
+        sweep_chart(DenoiseTable(()))
+    with pytest.raises(DenoiseError, match="different kinds"):
+        sweep_chart(DenoiseTable((row(), row(kind="jpeg"))))
+
+
+def test_noise_is_read_from_text():
+    assert parse_amounts("10, 25 50,") == [10, 25, 50]
+    assert parse_cases("gaussian: 15, 25\njpeg: 20; gaussian: 15") == [
+        *(Case("gaussian", 15), Case("gaussian", 25)),
+        Case("jpeg", 20),
+    ]
+    for text, problem in {"": "no noise", "gaussian 15": "must name a kind", "fog: 1": "unknown"}.items():
+        with pytest.raises(DenoiseError, match=problem):
+            parse_cases(text)
+    with pytest.raises(DenoiseError, match="must be numbers"):
+        parse_cases("gaussian: many")
+    with pytest.raises(DenoiseError, match="takes 0 to"):
+        parse_cases("gaussian: -4")
+
+
+def test_peak_memory_sees_a_large_tensor():
+    with PeakMemory() as peak:
+        big = torch.ones(40_000_000)
+        del big
+    if math.isnan(peak.bytes):
+        pytest.skip("this system does not tell the peak memory of a process")
+    assert 120e6 < peak.bytes < 400e6
+
+
+def test_complexity_of_flat_and_striped_pictures():
+    stripes = torch.zeros(1, 40, 40, 3)
+    stripes[:, :, ::4] = 1
+    stripes[:, :, 1::4] = 1
+    flat = torch.full((1, 40, 40, 3), 0.3)
+    assert spatial_information(flat).item() == pytest.approx(0, abs=1e-4)
+    # Sobel sees ±4·255 on the two columns beside every edge of a stripe two pixels wide: |gradient| is 1020 all over
+    assert spatial_information(stripes).item() == pytest.approx(0, abs=1)
+    edge = torch.zeros(1, 42, 42, 1)
+    edge[:, :, 21:] = 1  # 2 of 40 columns at 1020: std = 1020·sqrt(.05·.95)
+    assert spatial_information(edge).item() == pytest.approx(1020 * math.sqrt(0.05 * 0.95), rel=1e-4)
+
+
+def test_protocols():
+    image = torch.rand(2, 30, 31, 3, generator=torch.Generator().manual_seed(0)) * 1.2
+    assert Protocol(border=4)(image).shape == (2, 22, 23, 3)
+    assert Protocol(luma=True, border=4, eight_bit=True).name == "Y of BT.601, border 4 px, 8 bit"
+    rounded = Protocol(eight_bit=True)(image)
+    assert torch.equal((rounded * 255).round(), rounded * 255) and rounded.max() == 1
+    with pytest.raises(DenoiseError, match="border 15"):
+        Protocol(border=15)(image)
+
+
+def test_luma_equals_scikit_image():
+    colour = pytest.importorskip("skimage.color")
+    image = torch.rand(1, 9, 8, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    expected = colour.rgb2ycbcr(image[0].numpy())[..., 0] / 255
+    assert torch.allclose(luma(image)[0, ..., 0], torch.from_numpy(expected), atol=1e-9)
+
+
+def test_a_report_has_means_worst_gain_and_csv():
+    clean = torch.full((2, 16, 16, 3), 0.5)
+    image = clean + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
+    report = measure(clean, image, clean + 0.2)
+    assert report.psnr == pytest.approx((20, 40), abs=1e-4) and report.worst() == 0
+    assert report.mean("gain") == pytest.approx(10 * math.log10(4) + 10, abs=1e-3)
+    assert report.measured() == ["psnr", "ssim", "mae", "gain"]  # too small for MS-SSIM
+    assert "better than the noisy input" in report.verdict()
+    table = list(csv.DictReader(io.StringIO(report.csv(["a", "b"]))))
+    assert table[1]["image"] == "b"
+    assert float(table[1]["MAE"]) == pytest.approx(0.01, rel=1e-4) and table[1]["measured_on"] == "RGB"
+
+
+def test_a_report_of_identical_and_of_worse_pictures():
+    clean = torch.rand(1, 16, 16, 3, generator=torch.Generator().manual_seed(0))
+    assert measure(clean, clean, clean).verdict() == "Identical to the reference."
+    assert measure(clean, clean, clean).gain == (0,)
+    assert "worse than the noisy input" in measure(clean, clean + 0.2, clean + 0.1).verdict()
+
+
+def test_lpips_is_optional_and_gets_the_range_it_wants(monkeypatch):
+    from realdenoise.imaging import metrics_lpips
+
+    metrics_lpips._network.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "lpips", None)
+    with pytest.raises(ImportError, match="pip install lpips"):
+        metrics_lpips.lpips(torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8, 3))
+    seen = []
+
+    def network(first, second):
+        seen.append((first.shape, first.min().item(), second.max().item()))
+        return (first - second).abs().mean().view(1, 1, 1, 1)
+
+    monkeypatch.setattr(metrics_lpips, "_network", lambda: network)
+    values = metrics_lpips.lpips(torch.zeros(2, 8, 8, 1), torch.ones(2, 8, 8, 1))
+    assert values.tolist() == [2, 2] and seen == [((1, 3, 8, 8), -1, 1)] * 2
