@@ -22,7 +22,7 @@ from .metadata import Metadata, read_metadata, save_arguments
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """File name endings and the format they stand for."""
 SUFFIXES = tuple(FORMATS)
-READABLE = (*sorted(set(FORMATS.values())), "MPO")
+READABLE = sorted(set(FORMATS.values()))
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
 LOSSLESS_TIFF = ("raw", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits")
@@ -132,7 +132,7 @@ def save_picture(
     if file_format == "JPEG":
         arguments["subsampling"] = 0
     elif file_format == "WEBP":
-        arguments["lossless"] = quality == 100
+        arguments |= {"lossless": quality == 100, "exact": True}  # exact: colours below full transparency too
     elif file_format == "TIFF":
         arguments["compression"] = info.compression if info.compression in LOSSLESS_TIFF else "tiff_deflate"
     picture = to_pillow(image, info.gray)

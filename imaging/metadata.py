@@ -51,7 +51,11 @@ def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if metadata.icc:
         arguments["icc_profile"] = metadata.icc
-    if metadata.exif:
+    if metadata.exif and file_format == "TIFF":
+        block = Image.Exif()
+        block.load(EXIF_HEADER + metadata.exif)
+        arguments["exif"] = _descriptive(block)
+    elif metadata.exif:
         arguments["exif"] = EXIF_HEADER + metadata.exif
     if metadata.dpi and file_format != "WEBP":
         arguments["dpi"] = metadata.dpi
@@ -59,8 +63,6 @@ def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
         arguments["pnginfo"] = _png_texts(metadata)
     elif metadata.xmp and file_format in ("JPEG", "WEBP"):
         arguments["xmp"] = metadata.xmp
-    elif metadata.xmp and file_format == "TIFF":
-        arguments["tiffinfo"] = {700: metadata.xmp}
     return arguments
 
 
@@ -79,12 +81,18 @@ def _exif(picture: Image.Image) -> bytes | None:
         return upright_exif(raw.removeprefix(EXIF_HEADER))
     if picture.format != "TIFF":
         return None
-    found, kept = picture.getexif(), Image.Exif()
+    kept = _descriptive(picture.getexif())
+    return kept.tobytes().removeprefix(EXIF_HEADER) if len(kept) else None
+
+
+def _descriptive(found: Image.Exif) -> Image.Exif:
+    """Only the tags that mean the same in every file."""
+    kept = Image.Exif()
     for tag in DESCRIPTIVE_TAGS:
-        value = found.get_ifd(tag) if tag in SUB_DIRECTORIES else found.get(tag)
+        value = dict(found.get_ifd(tag)) if tag in SUB_DIRECTORIES else found.get(tag)
         if value:
             kept[tag] = value
-    return kept.tobytes().removeprefix(EXIF_HEADER) if len(kept) else None
+    return kept
 
 
 def upright_exif(tiff: bytes) -> bytes:
