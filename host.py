@@ -7,6 +7,7 @@ called `comfy` or `folder_paths` is never taken for it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -175,6 +176,26 @@ def denoiser_files() -> dict[str, Path]:
         listed = {path.relative_to(root).as_posix(): path for root in roots for path in sorted(root.rglob("*"))}
     usable = {name: path for name, path in listed.items() if path.suffix in SUFFIXES}
     return files | {name: usable[name] for name in sorted(usable) if name not in files}
+
+
+def new_denoiser_file(name: str) -> Path:
+    """Where a node may save weights called `name`: a file that does not exist yet, numbered if it has to be.
+
+    In models/denoisers; outside ComfyUI in the first folder of REALDENOISE_MODELS, else in 'output'.
+
+    Raises:
+        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', or one that starts with '.'.
+    """
+    stem = name.strip().removesuffix(".safetensors")
+    if not re.fullmatch(r"[\w\-][\w\-. ]*", stem):
+        raise DenoiseError(f"'{name}' cannot be a file name; use letters, digits, '-' and '_' only.")
+    if is_hosted():
+        root = Path(_comfy("folder_paths").get_folder_paths(MODEL_FOLDER)[0])
+    else:
+        roots = [root for root in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if root]
+        root = Path(roots[0]) if roots else folder("output")
+    numbered = (root / f"{stem}{number}.safetensors" for number in ("", *(f"_{n}" for n in range(2, 10_000))))
+    return next(file for file in numbered if not file.exists())
 
 
 def _hosted_files(key: str, prefix: str) -> dict[str, Path]:

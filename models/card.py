@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .contract import Spec
 
 CONDITIONING = {
@@ -13,7 +15,18 @@ CONDITIONING = {
 }
 FIRST = ("paper", "recipe", "objective", "data", "license")
 STRUCTURE = frozenset(
-    {"architecture", "prediction", "conditioning", "halo", "blocks", "multipliers", "width", "pixel_unshuffle"}
+    {
+        "architecture",
+        "prediction",
+        "conditioning",
+        "halo",
+        "blocks",
+        "multipliers",
+        "width",
+        "pixel_unshuffle",
+        "config",
+        "scheduler",
+    }
 )
 """Metadata that rebuilds the network; the facts a person wants from it are said in words instead."""
 
@@ -35,3 +48,10 @@ def card_text(spec: Spec) -> str:
     ordered = [key for key in FIRST if key in spec.card] + [key for key in spec.card if key not in FIRST]
     lines += [f"{key}: {spec.card[key]}" for key in ordered if key not in STRUCTURE]
     return "\n".join(lines)
+
+
+def full_card(spec: Spec, file: Path) -> str:
+    """`card_text`, and the text beside the weight file (same name, ending .md) if somebody wrote one."""
+    written = file.with_suffix(".md")
+    facts = card_text(spec)
+    return f"{facts}\n\n{written.read_text(encoding='utf-8')}" if written.is_file() else facts

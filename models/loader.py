@@ -15,6 +15,8 @@ from .contract import Denoiser, Spec
 from .diffusers_folder import locate
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
+from .quantise import METADATA as QUANTISATION
+from .quantise import quantised, unpack
 from .registry import Architecture, Weights, find
 from .spandrel_bridge import load_foreign
 from .weight_file import SUFFIXES, read_weights
@@ -62,16 +64,20 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
 
 
 def load_network(path: Path) -> tuple[torch.nn.Module, Spec]:
-    """A weight file, or a folder saved by diffusers → the network on the CPU in float32, and what is true of it.
+    """A weight file, or a folder saved by diffusers → the network on the CPU, and what is true of it.
+
+    Weights are float32, but for files of quantised ones, which stay small in memory.
 
     Raises:
         DenoiseError: unreadable, dangerous, or of no known architecture.
     """
     file, configs = locate(path)
     weights = read_weights(file)
-    weights = replace(weights, metadata={**weights.metadata, **configs})
+    weights = Weights(unpack(weights.state), {**weights.metadata, **configs})
     architecture = find(weights)
     network, spec = load_foreign(weights, path.name) if architecture is None else build(architecture, weights)
+    kind = weights.metadata.get(QUANTISATION)
+    network = network if kind is None else quantised(network, kind)
     return network, replace(spec, name=path.stem)
 
 

@@ -68,6 +68,12 @@ class NetworkDenoiser:
         other.spec = spec
         return other
 
+    def moved(self, network: nn.Module, placement: Placement) -> NetworkDenoiser:
+        """The same settings around another network of the same kind."""
+        other = copy.copy(self)
+        other.network, other.placement = network, placement
+        return other
+
     def __call__(self, image: Tensor, level: Level = Level(), monitor: Monitor | None = None) -> Tensor:
         """See `Denoiser`. An unknown sigma is estimated from the picture if the network must be told.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..imaging.level import DenoiseError
+from .weight_file import write_weights
 
 Kind = Literal["bf16", "fp16", "int8"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -101,3 +103,8 @@ def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for key, value in state.items()
         if key.removesuffix(SCALE) not in scales or not key.endswith(SCALE)
     }
+
+
+def save_quantised(path: Path, network: nn.Module, kind: str, card: Mapping[str, str]) -> None:
+    """Write a quantised network with the card of its original. Raises DenoiseError as `write_weights` does."""
+    write_weights(path, pack(network), {**card, METADATA: check_kind(kind)})

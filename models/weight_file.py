@@ -1,13 +1,16 @@
-"""Reading weight files: named tensors and metadata, and never foreign code."""
+"""Weight files: named tensors and metadata, and never foreign code."""
 
 from __future__ import annotations
 
+import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ..imaging.level import DenoiseError
@@ -97,3 +100,23 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         if state and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Save tensors and metadata as safetensors: to a temporary file first, so that a file is whole or absent.
+
+    Raises:
+        DenoiseError: the name has another ending, or the folder cannot be written.
+    """
+    if path.suffix.lower() != ".safetensors":
+        raise DenoiseError(f"'{path.name}' must end in .safetensors to be saved; change the name.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, str(partial), metadata=dict(metadata))
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise DenoiseError(f"'{path}' cannot be written ({error}); choose another place.") from error
+    finally:
+        partial.unlink(missing_ok=True)

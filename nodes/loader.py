@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import host
-from ..models.card import card_text
+from ..models.card import card_text, full_card
 from ..models.loader import load_denoiser
 from ..models.precision import PRECISIONS
 from .common import answer
@@ -24,7 +24,7 @@ class LoadDenoiser:
     RETURN_NAMES = ("denoiser", "card")
     OUTPUT_TOOLTIPS = (
         "The denoiser, for Denoise Image, the samplers and the meters.",
-        "What it is and how it was made, as text.",
+        "What it is, how it was made and what it is bad at, as text.",
     )
     FUNCTION = "load"
 
@@ -81,8 +81,7 @@ class LoadDenoiser:
         """Only a listed name is loaded, so that a workflow cannot reach outside the model folders."""
         file = host.denoiser_file(denoiser)
         loaded = load_denoiser(file, precision=precision, tile=tile, place=lambda network: host.place(network, device))
-        card = card_text(loaded.spec)
-        return answer(card, loaded, card)
+        return answer(card_text(loaded.spec), loaded, full_card(loaded.spec, file))
 
 
 host.register_model_folder()

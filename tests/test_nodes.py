@@ -14,7 +14,8 @@ from realdenoise.nodes.loader import LoadDenoiser
 from realdenoise.nodes.meter import PSNRMeter
 from realdenoise.nodes.noise import AddNoise
 from realdenoise.nodes.sampler import RealWorldInterpolationSampler
-from realdenoise.nodes.samples import CREDITS, FOLDER, SamplePhoto
+from realdenoise.imaging.sample_photos import CREDITS, FOLDER
+from realdenoise.nodes.samples import SamplePhoto
 
 ADD = {"seed": 3, "first_frame": 0, "clip": False}
 SAMPLE = {"method": "improved", "start_alpha": 1.0, "sigma": 0.0, "trajectory": "first and last"}

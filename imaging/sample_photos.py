@@ -1,0 +1,25 @@
+"""The clean photographs that come with the pack; sources and licences are in samples/README.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+FOLDER = Path(__file__).parents[1] / "samples"
+CREDITS = {
+    "cat": "Chelsea the cat, photograph by Stefan van der Walt, CC0",
+    "coffee": "Espresso cup, photograph by Rachel Michetti, CC0",
+    "astronaut": "Eileen Collins, photograph by NASA, public domain",
+    "rocket": "Falcon 9, photograph by SpaceX, public domain",
+}
+
+
+def load_sample(picture: str) -> torch.Tensor:
+    """The clean photograph [1,H,W,3] in [0,1]. Raises KeyError for a name that is not in the list."""
+    CREDITS[picture]
+    with Image.open(FOLDER / f"{picture}.png") as file:
+        pixels = np.asarray(file.convert("RGB"), np.float32) / 255
+    return torch.from_numpy(pixels)[None]
