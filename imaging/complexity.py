@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+from .control import luma_of
 
 
 def spatial_information(image: Tensor) -> Tensor:
@@ -15,10 +15,9 @@ def spatial_information(image: Tensor) -> Tensor:
     The standard deviation of the Sobel gradient of the luma on the 0–255 scale: 0 for a flat picture, about 20 for
     a plain background, above 100 for foliage. Pictures below 3×3 pixels hold no gradient and give 0.
     """
-    gray = image if image.shape[-1] == 1 else (image * torch.tensor(LUMA, dtype=image.dtype)).sum(-1, keepdim=True)
-    planes = 255 * gray.permute(0, 3, 1, 2).float()
-    if min(planes.shape[-2:]) < 3:
+    luma = 255 * luma_of(image.permute(0, 3, 1, 2).float())
+    if min(luma.shape[-2:]) < 3:
         return torch.zeros(len(image), dtype=torch.float64)
     sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
-    gradient = F.conv2d(planes, torch.stack([sobel, sobel.T])[:, None])
+    gradient = F.conv2d(luma, torch.stack([sobel, sobel.T])[:, None])
     return gradient.double().square().sum(dim=1).sqrt().flatten(1).std(dim=1, unbiased=False)
