@@ -83,5 +83,6 @@ def unroll(
             nodes[copy] = {"class_type": original["class_type"], "inputs": inputs, "override_display_id": node_id}
         value = moved(source)
     last = f"{closing}.end"
-    nodes[last] = {"class_type": end["class_type"], "inputs": {**end["inputs"], carried: value}}
+    inputs = {**end["inputs"], carried: value}
+    nodes[last] = {"class_type": end["class_type"], "inputs": inputs, "override_display_id": closing}
     return nodes, last
