@@ -1,24 +1,143 @@
-"""How much noise is in a picture: sigma from the median absolute deviation of the finest diagonal wavelet band."""
+"""How much noise is in a picture."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-MAD_TO_SIGMA = 1.4826
+from .estimation_clipping import is_clipped, surviving_variance
+from .estimation_correlation import is_correlated
+from .estimation_flat import flat_areas
+from .estimation_mad import mad_sigma
+from .estimation_pca import NoiseSpace, flat_sigma, noise_space
+from .patches import Patches, cut
+
+METHODS = ("auto", "patch_pca", "flat_areas", "mad")
+COLOUR_SIDE, GRAY_SIDE = 5, 8
+COLOUR_LIMIT, GRAY_LIMIT = 30_000, 100_000
+"""Patches that are looked at: a gray picture needs more of them to find its flat places."""
+SMALLEST_SIDE = 3
+PATCHES_PER_DIRECTION = 8
+LEAST_SURVIVING = 0.5
+"""Patches where clipping leaves less of the noise variance are not asked."""
+USELESS = 0.05
+"""Below this share nearly everything is black or white and says nothing of the noise."""
+ROUNDS, AGREEMENT = 5, 2e-3
 
 
-def estimate_sigma(image: Tensor) -> Tensor:
-    """[B,C,H,W] on the [0,1] scale → [B] standard deviation of white Gaussian noise (Donoho & Johnstone 1994).
+@dataclass(frozen=True)
+class NoiseMeasurement:
+    """What one frame says about its noise; standard deviations on the [0,1] scale.
 
-    The finest diagonal Haar band holds mostly noise. A lower bound when the noise is spatially correlated.
-    Pictures below 2×2 pixels hold no such band and give 0.
+    white: of the white part (patch PCA): all of white noise, a lower bound of any other.
+    flat: of everything in the flattest areas: noise and whatever texture is left there; None when there are none.
+    correlated: whether neighbouring pixels share their noise, as after demosaicing, JPEG or resizing.
     """
-    height, width = image.shape[-2] // 2 * 2, image.shape[-1] // 2 * 2
-    even = image[..., :height, :width]
-    a, b = even[..., ::2, ::2], even[..., ::2, 1::2]
-    c, d = even[..., 1::2, ::2], even[..., 1::2, 1::2]
-    diagonal = ((a - b - c + d) / 2).flatten(2)
-    if diagonal.shape[-1] == 0:
-        return torch.zeros(image.shape[0])
-    return (diagonal.abs().median(dim=-1).values * MAD_TO_SIGMA).mean(dim=1)
+
+    white: float
+    flat: float | None
+    correlated: bool
+
+    @property
+    def sigma(self) -> float:
+        """The better of the two: `white` for white noise, `flat` for correlated noise."""
+        return max(self.white, self.flat) if self.correlated and self.flat is not None else self.white
+
+
+def estimate_sigma(image: Tensor, method: str = "auto") -> Tensor:
+    """[B,C,H,W] on the [0,1] scale → [B] standard deviation of the noise on the [0,1] scale, on the image's device.
+
+    Args:
+        method: 'patch_pca', white noise by principal components of patches (Chen, Zhu & Heng 2015), corrected for
+        clipped black and white; 'flat_areas', noise of any spectrum by the flattest blocks; 'auto', patch_pca unless
+        the noise turns out to be spatially correlated, then flat_areas; 'mad', by wavelets (Donoho & Johnstone 1994),
+        which also serves pictures too small for the others.
+
+    Raises:
+        ValueError: unknown method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is unknown; use one of {', '.join(METHODS)}.")
+    return torch.tensor([_by(method, frame) for frame in frames_of(image)], device=image.device)
+
+
+def measure_noise(image: Tensor) -> list[NoiseMeasurement]:
+    """Everything `estimate_sigma` can say about [B,C,H,W], frame by frame."""
+    return [_measure(frame) for frame in frames_of(image)]
+
+
+def frames_of(image: Tensor) -> Tensor:
+    """The picture as float32 on the CPU, where the small eigenvalue problems are."""
+    return image.detach().to("cpu", torch.float32)
+
+
+def planes_of(frame: Tensor) -> Tensor:
+    """[C,H,W] → the planes that differ: one for a gray picture stored as RGB."""
+    gray = bool((frame == frame[:1]).all())
+    return frame[:1] if gray else frame
+
+
+def patches_of(planes: Tensor) -> Patches | None:
+    """Patches as large as the picture has enough of; None for a picture too small for any."""
+    colour = planes.shape[0] > 1
+    limit = COLOUR_LIMIT if colour else GRAY_LIMIT
+    for side in range(COLOUR_SIDE if colour else GRAY_SIDE, SMALLEST_SIDE - 1, -1):
+        rows, columns = planes.shape[-2] - side + 1, planes.shape[-1] - side + 1
+        if min(rows, columns) > 0 and rows * columns >= PATCHES_PER_DIRECTION * planes.shape[0] * side**2:
+            return cut(planes, side, limit)
+    return None
+
+
+def space_of(patches: Patches) -> NoiseSpace:
+    """Noise and picture directions of the patches."""
+    return noise_space(patches.detail.flatten(1))
+
+
+def _by(method: str, frame: Tensor) -> float:
+    if method == "mad":
+        return mad_sigma(frame)
+    if method == "auto":
+        return _measure(frame).sigma
+    planes = planes_of(frame)
+    if method == "patch_pca":
+        return _pca(planes)[1]
+    flat = flat_areas(planes)
+    return mad_sigma(frame) if flat is None else flat.sigma
+
+
+def _measure(frame: Tensor) -> NoiseMeasurement:
+    planes = planes_of(frame)
+    raw, white = _pca(planes)
+    flat = flat_areas(planes)
+    return NoiseMeasurement(white, None if flat is None else flat.sigma, is_correlated(planes, raw, flat))
+
+
+def _pca(planes: Tensor) -> tuple[float, float]:
+    """Sigma of [C,H,W] as the picture stands, and as it was before clipping."""
+    patches = patches_of(planes)
+    if patches is None:
+        sigma = mad_sigma(planes)
+        return sigma, sigma
+    detail = patches.detail
+    sigma = flat_sigma(noise_space(detail.flatten(1)), patches.independent)
+    clipped = sigma > 0 and is_clipped(planes)
+    return sigma, _before_clipping(detail, patches, sigma) if clipped else sigma
+
+
+def _before_clipping(detail: Tensor, patches: Patches, sigma: float) -> float:
+    """Fixed point: with sigma, each patch's detail can be scaled to what it was before clipping, and measured anew."""
+    means = patches.means
+    for _ in range(ROUNDS):
+        share = surviving_variance(means, sigma)
+        least = share.min(dim=1).values
+        enough = min(LEAST_SURVIVING, float(least.quantile(0.9)))
+        if enough < USELESS:
+            break
+        asked = least >= enough
+        scaled = detail[asked] / share[asked].sqrt()[..., None]
+        previous, sigma = sigma, flat_sigma(noise_space(scaled.flatten(1)), patches.independent)
+        if abs(sigma - previous) <= AGREEMENT * sigma:
+            break
+    return sigma

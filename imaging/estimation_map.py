@@ -1,0 +1,61 @@
+"""Where a picture is how noisy: a map of sigma."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .estimation import estimate_sigma, frames_of, measure_noise, patches_of, planes_of, space_of
+from .estimation_pca import NoiseSpace
+from .patches import Patches
+
+SPACING = 4
+"""The map is measured at about a quarter of its window and interpolated between."""
+
+
+def estimate_sigma_map(image: Tensor, window: int = 48) -> Tensor:
+    """[B,C,H,W] on the [0,1] scale → [B,1,H,W] local standard deviation of the noise, on the image's device.
+
+    Each patch's noise is what it holds in the directions that the picture as a whole does not use; the map is the
+    median over a window, so that single edges do not show. Where neighbours share their noise, the map is scaled as
+    `estimate_sigma` is.
+
+    Args:
+        window: side of the square that a value is measured on, in pixels: smaller is finer and more uncertain.
+
+    Raises:
+        ValueError: window below 8.
+    """
+    if window < 8:
+        raise ValueError(f"window must be at least 8 pixels, got {window}.")
+    maps = [_frame(frame, window) for frame in frames_of(image)]
+    return torch.stack(maps).to(image.device)
+
+
+def _frame(frame: Tensor, window: int) -> Tensor:
+    """[C,H,W] → [1,H,W]."""
+    planes = planes_of(frame)
+    patches = patches_of(planes)
+    if patches is None:
+        return estimate_sigma(frame[None]).expand(1, *frame.shape[-2:]).clone()
+    local = _local_sigma(space_of(patches), patches, window)
+    whole = measure_noise(frame[None])[0]
+    if whole.correlated and whole.white > 0:
+        local = local * (whole.sigma / whole.white)
+    # Measured at patch centres; the border repeats its nearest value.
+    return F.interpolate(local[None, None], frame.shape[-2:], mode="bilinear", align_corners=True)[0]
+
+
+def _local_sigma(space: NoiseSpace, patches: Patches, window: int) -> Tensor:
+    """Square root of the windowed median of the patches' energies, on a coarse grid."""
+    energy = space.energy.view(1, 1, *patches.grid)
+    sides = [max(1, round(window / step)) for step in patches.steps]
+    sides = [min(side, count) for side, count in zip(sides, patches.grid, strict=True)]
+    strides = [max(1, side // SPACING) for side in sides]
+    pads = [side // 2 for side in sides]
+    padded = F.pad(energy, (pads[1], pads[1], pads[0], pads[0]), mode="replicate")
+    windows = padded.unfold(2, sides[0], strides[0]).unfold(3, sides[1], strides[1])
+    median = windows.flatten(-2).median(dim=-1).values[0, 0]
+    # The median of a chi-square over n is (1 − 2/(9n))³ (Wilson & Hilferty 1931).
+    return (median / (1 - 2 / (9 * space.squares.shape[1])) ** 3).sqrt()

@@ -1,0 +1,102 @@
+"""Noise that depends on the signal: fits variance = a·signal + b, shot and read noise of a linear sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .estimation import estimate_sigma, frames_of, patches_of, planes_of, space_of
+from .estimation_clipping import is_clipped
+from .estimation_pca import NoiseSpace, flat_sigma
+
+BINS = 16
+FEWEST_PER_BIN = 100
+NARROWEST = 0.05
+"""Spread of brightness below which a slope cannot be told from the picture."""
+SAFE_DISTANCE = 2.5
+"""Standard deviations from black and white within which clipping would bend the line."""
+ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class PoissonGaussian:
+    """Variance a·signal + b on the [0,1] scale: a is the signal of one photon, b the variance of the read noise."""
+
+    a: float
+    b: float
+
+    def sigma(self, signal: Tensor) -> Tensor:
+        """Standard deviation at these signal values."""
+        return (self.a * signal + self.b).clamp_min(0).sqrt()
+
+
+def fit_poisson_gaussian(image: Tensor) -> list[PoissonGaussian]:
+    """[B,C,H,W], linear light on the [0,1] scale → a and b of each frame.
+
+    As Foi et al. 2008: the noise is measured at every brightness, and a line fitted to the variances by least
+    absolute deviations, relative to their size. All channels share one line. Pictures of one brightness, or too small,
+    give a = 0.
+    """
+    return [_frame(frame) for frame in frames_of(image)]
+
+
+def _frame(frame: Tensor) -> PoissonGaussian:
+    planes = planes_of(frame)
+    patches = patches_of(planes)
+    if patches is None:
+        return PoissonGaussian(0.0, float(estimate_sigma(frame[None]).square()))
+    space = space_of(patches)
+    # A direction mixes channels: its variance is a·(mean weighted by its squared entries) + b.
+    share = space.weights.view(planes.shape[0], -1).sum(dim=1).float()
+    signal = patches.means @ share
+    signals, variances = _curve(space, signal, patches.independent)
+    if is_clipped(planes):
+        margin = SAFE_DISTANCE * variances.sqrt()
+        inside = (signals > margin) & (signals < 1 - margin)
+        signals, variances = signals[inside], variances[inside]
+    return fit_line(signals, variances)
+
+
+def _curve(space: NoiseSpace, signal: Tensor, independent: float) -> tuple[Tensor, Tensor]:
+    """Noise variance in bins of equal brightness range: mean signals and variances, float64."""
+    low, high = float(signal.min()), float(signal.max())
+    bins = ((signal - low) / max(high - low, 1e-9) * BINS).long().clamp_max(BINS - 1)
+    signals, variances = [], []
+    for index in range(BINS):
+        inside = bins == index
+        if int(inside.sum()) < FEWEST_PER_BIN:
+            continue
+        part = NoiseSpace(space.squares[inside], space.texture[inside], space.weights)
+        signals.append(float(signal[inside].mean()))
+        variances.append(flat_sigma(part, independent) ** 2)
+    return torch.tensor(signals, dtype=torch.float64), torch.tensor(variances, dtype=torch.float64)
+
+
+def fit_line(signals: Tensor, variances: Tensor) -> PoissonGaussian:
+    """Least absolute relative deviations by reweighting, with a and b not negative."""
+    if len(signals) == 0:
+        return PoissonGaussian(0.0, 0.0)
+    level = float(variances.median())
+    if len(signals) < 3 or float(signals.max() - signals.min()) < NARROWEST or level <= 0:
+        return PoissonGaussian(0.0, level)
+    a, b = 0.0, level
+    for _ in range(ROUNDS):
+        predicted = (a * signals + b).clamp_min(1e-6 * level)
+        error = ((variances - predicted) / predicted).abs().clamp_min(1e-3)
+        a, b = _weighted(signals, variances, 1 / (error * predicted**2))
+    return PoissonGaussian(a, b)
+
+
+def _weighted(x: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
+    """Weighted least squares y = a·x + b; a negative coefficient is set to 0 and the other refitted."""
+    weight = weight / weight.sum()
+    mean_x, mean_y = (weight * x).sum(), (weight * y).sum()
+    a = float((weight * (x - mean_x) * (y - mean_y)).sum() / (weight * (x - mean_x) ** 2).sum())
+    b = float(mean_y - a * mean_x)
+    if a < 0:
+        return 0.0, float(mean_y)
+    if b < 0:
+        return float((weight * x * y).sum() / (weight * x * x).sum()), 0.0
+    return a, b
