@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..contract import Spec
 from ..registry import Architecture, StateDict, Weights, count_blocks, register
+from .median import median3
 from .padding import pad_to_multiple
 
 EMBEDDING = 128
@@ -80,14 +81,18 @@ class InterpolationUNet(nn.Module):
         width: features at the first scale; each further scale doubles them.
         blocks: blocks per encoder scale, the last entry being the middle.
         channels: planes of the picture.
+        median: whether the stem also sees what a 3×3 median would change; it tells impulses from texture at a glance.
     """
 
-    def __init__(self, width: int = 64, blocks: tuple[int, ...] = (2, 2, 3), channels: int = 3) -> None:
+    def __init__(
+        self, width: int = 64, blocks: tuple[int, ...] = (2, 2, 3), channels: int = 3, median: bool = False
+    ) -> None:
         super().__init__()
         widths = [width * 2**i for i in range(len(blocks))]
         pairs = list(zip(widths, widths[1:], blocks, strict=False))
         self.multiple = 2 ** len(blocks)
-        self.stem = nn.Conv2d(4 * channels, width, 3, padding=1, bias=False)
+        self.median = median
+        self.stem = nn.Conv2d(4 * channels * (1 + median), width, 3, padding=1, bias=False)
         self.encoder = nn.ModuleList(EncoderStage(w, deeper, n) for w, deeper, n in pairs)
         self.middle = Stage(widths[-1], blocks[-1])
         self.decoder = nn.ModuleList(DecoderStage(w, deeper, n) for w, deeper, n in reversed(pairs))
@@ -101,7 +106,8 @@ class InterpolationUNet(nn.Module):
         height, width = x.shape[-2:]
         padded = pad_to_multiple(x, self.multiple)
         embedding = F.silu(self.time_embed(embed_alpha(alpha)))
-        features = self.stem(F.pixel_unshuffle(padded, 2))
+        seen = torch.cat([padded, median3(padded) - padded], dim=1) if self.median else padded
+        features = self.stem(F.pixel_unshuffle(seen, 2))
         skips = []
         for stage in self.encoder:
             skip, features = stage(features, embedding)
@@ -122,15 +128,16 @@ def receptive_radius(blocks: tuple[int, ...]) -> int:
     return reach + 2 * blocks[-1] * scale + 2 * 2 + 2  # middle, stem and head, unshuffling
 
 
-def _hyper(state: StateDict) -> tuple[int, tuple[int, ...], int]:
+def _hyper(state: StateDict) -> tuple[int, tuple[int, ...], int, bool]:
     scales = count_blocks(state, "encoder")
     blocks = tuple(count_blocks(state, f"encoder.{i}.blocks") for i in range(scales))
-    width, planes = state["stem.weight"].shape[:2]
-    return width, (*blocks, count_blocks(state, "middle.blocks")), planes // 4
+    planes, width = state["head.weight"].shape[:2]
+    median = state["stem.weight"].shape[1] == 2 * planes
+    return width, (*blocks, count_blocks(state, "middle.blocks")), planes // 4, median
 
 
 def _spec(weights: Weights) -> Spec:
-    width, blocks, channels = _hyper(weights.state)
+    width, blocks, channels, median = _hyper(weights.state)
     return Spec(
         name="InterpolationUNet",
         architecture="InterpolationUNet",
@@ -138,7 +145,7 @@ def _spec(weights: Weights) -> Spec:
         conditioning="alpha",
         channels=channels,
         multiple=2 ** len(blocks),
-        radius=receptive_radius(blocks),
+        radius=receptive_radius(blocks) + median,
         activation_bytes=5 * width * 4,
     )
 
