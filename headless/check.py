@@ -1,94 +1,115 @@
-"""Inputs of a node before it runs: complete, of the right type, within their ranges — as ComfyUI checks them."""
+"""Inputs of a node before anything runs: complete, of the right type, within their ranges, as ComfyUI checks them."""
 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from .graph import Graph, WorkflowError, is_link
+from .graph import Graph, WorkflowError, declared_inputs, is_link
 
 CONVERT = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
+WRAPPED = "__value__"
+"""Key around a value that is itself a list, so that it is not taken for a link."""
 
 
 def check_node(graph: Graph, node_id: str, classes: Mapping[str, type]) -> None:
-    """Raises WorkflowError when something is missing, of the wrong type or out of range; converts plain values."""
-    node = graph.get_node(node_id)
+    """Convert plain values to their declared type, and refuse what ComfyUI refuses when a workflow is queued.
+
+    Raises:
+        WorkflowError: an input is missing, of the wrong type, out of range, or refused by the node itself.
+    """
+    node, title = graph.get_node(node_id), graph.title(node_id)
     cls = classes[node["class_type"]]
-    if getattr(cls, "INPUT_IS_LIST", False) or any(getattr(cls, "OUTPUT_IS_LIST", ())):
-        raise WorkflowError(f"{graph.title(node_id)} works on lists, which only ComfyUI can run.")
-    declared = cls.INPUT_TYPES()
-    validated = _validated_names(cls)
-    for group in ("required", "optional"):
-        for name, entry in declared.get(group, {}).items():
-            if name not in node["inputs"]:
-                _fill(graph, node_id, name, entry, group == "required")
-            elif is_link(node["inputs"][name]):
-                _check_link(graph, node_id, name, entry, classes)
-            else:
-                node["inputs"][name] = _check_value(graph, node_id, name, entry, name in validated)
-    _ask_the_class(graph, node_id, cls, validated)
+    asked, asks_all = _validated_names(cls)
+    received: dict[str, Any] = {}
+    for name, (kind, options, required) in declared_inputs(cls).items():
+        where = f"{title}: input '{name}'"
+        if name not in node["inputs"]:
+            if required:
+                raise WorkflowError(f"{where} is missing; connect it or give it a value.")
+            continue
+        value = node["inputs"][name]
+        if isinstance(value, list):
+            received[name] = _link_type(graph, value, classes, where)
+            if "input_types" not in asked and not fits(received[name], kind):
+                raise WorkflowError(f"{where} needs {_word(kind)}, but {_word(received[name])} is connected.")
+            continue
+        value = node["inputs"][name] = _convert(value, kind, where)
+        if name not in asked and not asks_all:
+            _check_range(value, kind, options, where)
+    _ask_the_class(cls, node["inputs"], asked, asks_all, received, title)
 
 
-def _validated_names(cls: type) -> set[str]:
-    function = getattr(cls, "VALIDATE_INPUTS", None)
-    return set(inspect.signature(function).parameters) if function else set()
+def fits(given: Any, wanted: Any) -> bool:
+    """Whether an output of one type may feed an input of another; types are names, 'A,B' unions, '*' or lists."""
+    if given == wanted or "*" in (given, wanted):
+        return True
+    if isinstance(given, list) and wanted == "COMBO":
+        return True
+    if not isinstance(given, str) or not isinstance(wanted, str):
+        return False
+    left, right = ({word.strip() for word in kind.split(",")} for kind in (given, wanted))
+    return bool(left & right) or "*" in left | right
 
 
-def _fill(graph: Graph, node_id: str, name: str, entry: Any, required: bool) -> None:
-    """A missing widget takes its default; a missing socket is an error if it is required."""
-    options = entry[1] if len(entry) > 1 else {}
-    widget = isinstance(entry[0], list) or entry[0] in (*CONVERT, "COMBO")
-    if widget and not options.get("forceInput") and (required or "default" in options):
-        first = entry[0][0] if isinstance(entry[0], list) and entry[0] else None
-        if "default" in options or first is not None:
-            graph.get_node(node_id)["inputs"][name] = options.get("default", first)
-            return
-    if required:
-        raise WorkflowError(f"{graph.title(node_id)}: input '{name}' is not connected.")
+def _word(kind: Any) -> str:
+    return "one of a list" if isinstance(kind, list) else str(kind)
 
 
-def _check_link(graph: Graph, node_id: str, name: str, entry: Any, classes: Mapping[str, type]) -> None:
-    source, output = graph.get_node(node_id)["inputs"][name]
+def _link_type(graph: Graph, link: list[Any], classes: Mapping[str, type], where: str) -> Any:
+    if not is_link(link):
+        raise WorkflowError(f"{where} is a list; a link must be [node id, output number].")
+    source, output = link
     if not graph.has_node(source):
-        raise WorkflowError(f"{graph.title(node_id)}: input '{name}' comes from node {source}, which does not exist.")
-    given = classes[graph.get_node(source)["class_type"]].RETURN_TYPES
-    if output >= len(given):
-        raise WorkflowError(f"{graph.title(node_id)}: input '{name}' comes from an output that does not exist.")
-    wanted = "COMBO" if isinstance(entry[0], list) else entry[0]
-    kind = given[output]
-    if "*" not in (wanted, kind) and wanted != "COMBO" and not set(str(kind).split(",")) & set(wanted.split(",")):
-        raise WorkflowError(f"{graph.title(node_id)}: input '{name}' needs {wanted}, but {kind} is connected.")
+        raise WorkflowError(f"{where} comes from node {source}, which is not in the workflow.")
+    given = getattr(classes[graph.get_node(source)["class_type"]], "RETURN_TYPES", ())
+    if not 0 <= output < len(given):
+        raise WorkflowError(f"{where} comes from output {output} of {graph.title(source)}, which has {len(given)}.")
+    return given[output]
 
 
-def _check_value(graph: Graph, node_id: str, name: str, entry: Any, validated: bool) -> Any:
-    value, kind = graph.get_node(node_id)["inputs"][name], entry[0]
-    options = entry[1] if len(entry) > 1 else {}
-    where = f"{graph.title(node_id)}: input '{name}'"
-    choices = kind if isinstance(kind, list) else options.get("options") if kind == "COMBO" else None
-    if choices is not None:
-        if value not in choices and not validated:
-            raise WorkflowError(f"{where} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    if isinstance(value, dict) and WRAPPED in value:
+        value = value[WRAPPED]
+    if not isinstance(kind, str) or kind not in CONVERT:
         return value
-    if kind not in CONVERT:
-        raise WorkflowError(f"{where} needs a connection of type {kind}.")
     try:
-        value = CONVERT[kind](value)
+        return CONVERT[kind](value)
     except (TypeError, ValueError) as error:
         raise WorkflowError(f"{where} must be of type {kind}, got {value!r}.") from error
-    low, high = options.get("min", -math.inf), options.get("max", math.inf)
-    if kind in ("INT", "FLOAT") and not validated and not low <= value <= high:
-        raise WorkflowError(f"{where} must be between {low} and {high}, got {value}.")
-    return value
 
 
-def _ask_the_class(graph: Graph, node_id: str, cls: Any, names: set[str]) -> None:
-    """VALIDATE_INPUTS sees constants only, as in ComfyUI."""
-    if not names:
+def _check_range(value: Any, kind: Any, options: Mapping[str, Any], where: str) -> None:
+    if "min" in options and value < options["min"]:
+        raise WorkflowError(f"{where} is {value}, but must be at least {options['min']}.")
+    if "max" in options and value > options["max"]:
+        raise WorkflowError(f"{where} is {value}, but must be at most {options['max']}.")
+    choices = kind if isinstance(kind, list) else options.get("options", []) if kind == "COMBO" else None
+    if choices is not None and value not in choices:
+        raise WorkflowError(f"{where} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+
+
+def _validated_names(cls: type) -> tuple[set[str], bool]:
+    """What VALIDATE_INPUTS asks for by name, and whether it asks for everything."""
+    function = getattr(cls, "VALIDATE_INPUTS", None)
+    if function is None:
+        return set(), False
+    parameters = inspect.signature(function).parameters.values()
+    named = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _ask_the_class(
+    cls: Any, inputs: Mapping[str, Any], asked: set[str], asks_all: bool, received: Mapping[str, Any], title: str
+) -> None:
+    """VALIDATE_INPUTS sees constants only; what is linked is None."""
+    if not asked and not asks_all:
         return
-    inputs = graph.get_node(node_id)["inputs"]
-    constants = {name: None if is_link(inputs.get(name)) else inputs.get(name) for name in names if name in inputs}
-    answer = cls.VALIDATE_INPUTS(**constants)
+    known = [name for name in declared_inputs(cls) if name in inputs and (asks_all or name in asked)]
+    arguments: dict[str, Any] = {name: None if is_link(inputs[name]) else inputs[name] for name in known}
+    if "input_types" in asked:
+        arguments["input_types"] = dict(received)
+    answer = cls.VALIDATE_INPUTS(**arguments)
     if answer is not True:
-        raise WorkflowError(f"{graph.title(node_id)}: {answer}")
+        raise WorkflowError(f"{title}: {answer or 'its inputs do not fit together'}")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..nodes import NODE_DISPLAY_NAME_MAPPINGS as DISPLAY_NAMES
-from .graph import Prompt, WorkflowError
+from .check import WRAPPED, fits
+from .graph import Prompt, WorkflowError, declared_inputs, is_link
+from .widgets import read_widgets
 
 ONLY_DRAWN = {"Note", "MarkdownNote"}
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 MUTED, BYPASSED = 2, 4
-WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
-AFTER_GENERATE = ("fixed", "increment", "decrement", "randomize")
-
-Source = tuple[str, int] | None
+SUBGRAPH = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+GROUP_NODE = ("workflow>", "workflow/")
 
 
 def is_ui_format(content: Mapping[str, Any]) -> bool:
@@ -25,37 +26,33 @@ def is_ui_format(content: Mapping[str, Any]) -> bool:
 def to_prompt(content: Mapping[str, Any], classes: Mapping[str, type]) -> Prompt:
     """UI or API format → API format, with titles in `_meta`.
 
-    Muted nodes are left out with all that depends on them, bypassed ones hand on their first input of equal type.
+    Muted nodes are left out with all that needs them, bypassed ones hand on their first input that fits.
 
     Raises:
-        WorkflowError: no workflow, an unknown node, a subgraph, or broken links.
+        WorkflowError: no workflow, an unknown node, a subgraph, widgets that do not fit, or broken links.
     """
     if is_ui_format(content):
-        prompt = _Converter(content, classes).prompt()
-    else:
-        prompt = {str(key): value for key, value in content.items()}
-        if not prompt or not all(isinstance(n, dict) and {"class_type", "inputs"} <= n.keys() for n in prompt.values()):
-            raise WorkflowError("the file is no ComfyUI workflow: neither UI format nor API format.")
+        return _Converter(content, classes).prompt()
+    prompt = {str(key): value for key, value in content.items()}
+    if not prompt or not all(isinstance(n, dict) and isinstance(n.get("inputs"), dict) for n in prompt.values()):
+        raise WorkflowError("the file is no ComfyUI workflow: neither UI format nor API format.")
     for node_id, node in prompt.items():
-        if node["class_type"] not in classes:
-            title = node.get("_meta", {}).get("title", node["class_type"])
-            raise WorkflowError(
-                f"'{title}' (node {node_id}) is of type {node['class_type']}, which only ComfyUI itself or another "
-                "pack has; run this workflow in ComfyUI, or remove the node."
-            )
+        _known(str(node.get("class_type")), node.get("_meta", {}).get("title"), node_id, classes)
     return prompt
 
 
-def widget_inputs(cls: type) -> list[tuple[str, str, dict[str, Any]]]:
-    """(name, type, options) of the inputs that have a widget, in the order in which their values are saved."""
-    found = []
-    inputs = cls.INPUT_TYPES()
-    for name, entry in [*inputs.get("required", {}).items(), *inputs.get("optional", {}).items()]:
-        kind, options = entry[0], entry[1] if len(entry) > 1 else {}
-        kind = "COMBO" if isinstance(kind, list) else kind
-        if kind in WIDGETS and not options.get("forceInput"):
-            found.append((name, kind, options))
-    return found
+def _known(kind: str, title: str | None, node_id: str, classes: Mapping[str, type]) -> None:
+    """Raise WorkflowError for a node that is not ours."""
+    if kind in classes:
+        return
+    if SUBGRAPH.fullmatch(kind) or kind.startswith(GROUP_NODE):
+        raise WorkflowError(
+            f"'{title or kind}' (node {node_id}) is a subgraph, which only ComfyUI can run; unpack it there and save."
+        )
+    raise WorkflowError(
+        f"'{title or kind}' (node {node_id}) is of type {kind}, which only ComfyUI or another pack has; run this "
+        "workflow in ComfyUI, or remove the node."
+    )
 
 
 class _Converter:
@@ -63,89 +60,95 @@ class _Converter:
 
     def __init__(self, content: Mapping[str, Any], classes: Mapping[str, type]) -> None:
         self._classes = classes
-        self._nodes = {str(node["id"]): node for node in content["nodes"]}
-        self._links = {link[0]: (str(link[1]), int(link[2])) for link in content.get("links", [])}
+        try:
+            self._nodes = {str(node["id"]): node for node in content["nodes"]}
+            self._links = dict(map(_link, content.get("links", [])))
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise WorkflowError(f"the file is no whole ComfyUI workflow ({error!r}); save it again there.") from error
 
     def prompt(self) -> Prompt:
-        drawn = {
-            node_id: node
-            for node_id, node in self._nodes.items()
-            if node["type"] not in ONLY_DRAWN | {REROUTE, PRIMITIVE} and node.get("mode", 0) not in (MUTED, BYPASSED)
-        }
-        dead = {node_id for node_id, node in self._nodes.items() if node.get("mode", 0) == MUTED}
-        prompt = {node_id: self._node(node_id, node) for node_id, node in drawn.items()}
-        return _without(prompt, dead)
+        prompt: Prompt = {}
+        for node_id, node in self._nodes.items():
+            virtual = node.get("type") in (*ONLY_DRAWN, REROUTE, PRIMITIVE)
+            if not virtual and node.get("mode", 0) not in (MUTED, BYPASSED):
+                prompt[node_id] = self._node(node_id, node)
+        self._drop_muted(prompt)
+        return prompt
 
     def _node(self, node_id: str, node: Mapping[str, Any]) -> dict[str, Any]:
-        cls = self._classes.get(node["type"])
-        title = node.get("title") or getattr(cls, "TITLE", None) or DISPLAY_NAMES.get(node["type"], node["type"])
-        inputs = self._widgets(node, cls) if cls else {}
-        for entry in node.get("inputs", []):
-            if entry.get("link") is not None:
-                value = self._origin(entry["link"])
-                if value is not None:
-                    inputs[entry["name"]] = value
-        return {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
+        kind = str(node.get("type"))
+        _known(kind, node.get("title"), node_id, self._classes)
+        cls = self._classes[kind]
+        title = node.get("title") or getattr(cls, "TITLE", None) or DISPLAY_NAMES.get(kind, kind)
+        saved = node.get("widgets_values") or []
+        if not isinstance(saved, list):
+            raise WorkflowError(f"'{title}' (node {node_id}) has no list of widget values; save it again in ComfyUI.")
+        inputs = read_widgets(cls, saved, f"'{title}' (node {node_id})")
+        for index, entry in enumerate(node.get("inputs", [])):
+            value = self._input(node_id, index, entry.get("type"), set())
+            if value is not None:
+                inputs[entry["name"]] = value
+        return {"class_type": kind, "inputs": inputs, "_meta": {"title": title}}
 
-    def _widgets(self, node: Mapping[str, Any], cls: type) -> dict[str, Any]:
-        """Values are saved by position; a seed is followed by what becomes of it after a run."""
-        values = node.get("widgets_values") or []
-        if isinstance(values, dict):
-            return {name: values[name] for name, _, _ in widget_inputs(cls) if name in values}
-        waiting, found = list(values), {}
-        for name, kind, options in widget_inputs(cls):
-            if not waiting:
-                break
-            found[name] = waiting.pop(0)
-            follows = kind == "INT" and (name in ("seed", "noise_seed") or options.get("control_after_generate"))
-            if follows and waiting and waiting[0] in AFTER_GENERATE:
-                waiting.pop(0)
-        return found
+    def _input(self, node_id: str, index: int, kind: Any, seen: set[tuple[str, int]]) -> Any:
+        """What feeds an input socket: a link, the value of a primitive node, or None."""
+        entries = self._nodes[node_id].get("inputs", [])
+        link = entries[index].get("link") if index < len(entries) else None
+        if link is None:
+            return None
+        if link not in self._links or self._links[link][0] not in self._nodes:
+            raise WorkflowError(f"link {link} leads nowhere; open the workflow in ComfyUI and save it again.")
+        return self._output(*self._links[link], kind, seen)
 
-    def _origin(self, link: int) -> Any:
-        """What a link carries: [node id, output], or a value when it comes from a primitive node; None if nothing."""
-        seen = set()
-        while True:
-            if link not in self._links or link in seen:
-                raise WorkflowError(f"link {link} leads nowhere; open the workflow in ComfyUI and save it again.")
-            seen.add(link)
-            node_id, output = self._links[link]
-            node = self._nodes.get(node_id)
-            if node is None:
-                raise WorkflowError(f"link {link} comes from node {node_id}, which is not in the file.")
-            if node["type"] == PRIMITIVE:
-                return (node.get("widgets_values") or [None])[0]
-            onward = self._onward(node, output)
-            if onward is False:
-                return [node_id, output]
-            if onward is None:
-                return None
-            link = onward
+    def _output(self, node_id: str, socket: int, kind: Any, seen: set[tuple[str, int]]) -> Any:
+        if (node_id, socket) in seen:
+            raise WorkflowError(f"node {node_id} feeds itself through reroutes or bypassed nodes; remove the ring.")
+        seen.add((node_id, socket))
+        node = self._nodes[node_id]
+        if node.get("mode", 0) == BYPASSED:
+            index = _bypass(node, socket, kind)
+            return None if index is None else self._input(node_id, index, node["inputs"][index].get("type"), seen)
+        if node.get("type") == REROUTE:
+            return self._input(node_id, 0, kind, seen)
+        if node.get("type") == PRIMITIVE:
+            value = next(iter(node.get("widgets_values") or []), None)
+            return {WRAPPED: value} if isinstance(value, list) else value
+        return [node_id, socket]
 
-    def _onward(self, node: Mapping[str, Any], output: int) -> int | None | bool:
-        """The link that a reroute or a bypassed node hands on; None if there is none, False for every other node."""
-        if node["type"] == REROUTE:
-            return next((entry.get("link") for entry in node.get("inputs", [])), None)
-        if node.get("mode", 0) != BYPASSED:
-            return False
-        kind = node["outputs"][output]["type"]
-        alike = [entry.get("link") for entry in node.get("inputs", []) if entry.get("type") == kind]
-        # ComfyUI prefers the input at the output's own position, then the first one of the type.
-        entries = node.get("inputs", [])
-        if output < len(entries) and entries[output].get("type") == kind:
-            return entries[output].get("link")
-        return alike[0] if alike else None
+    def _drop_muted(self, prompt: Prompt) -> None:
+        """Links from muted nodes vanish; a node that cannot do without one goes too, and so on."""
+        gone = {node_id for node_id, node in self._nodes.items() if node.get("mode", 0) == MUTED}
+        while gone:
+            lost: set[str] = set()
+            for node_id, node in prompt.items():
+                cut = [name for name, value in node["inputs"].items() if is_link(value) and value[0] in gone]
+                declared = declared_inputs(self._classes[node["class_type"]])
+                if any(declared[name][2] for name in cut if name in declared):
+                    lost.add(node_id)
+                for name in cut:
+                    del node["inputs"][name]
+            for node_id in lost:
+                del prompt[node_id]
+            gone = lost
 
 
-def _without(prompt: Prompt, dead: set[str]) -> Prompt:
-    """The graph without some nodes and without all that depends on them."""
-    gone = set(dead)
-    while True:
-        more = {
-            node_id
-            for node_id, node in prompt.items()
-            if node_id not in gone and any(isinstance(v, list) and v and v[0] in gone for v in node["inputs"].values())
-        }
-        if not more:
-            return {node_id: node for node_id, node in prompt.items() if node_id not in gone}
-        gone |= more
+def _link(link: Any) -> tuple[Any, tuple[str, int]]:
+    """A saved link, in either form → its id and where it comes from."""
+    if isinstance(link, dict):
+        return link["id"], (str(link["origin_id"]), int(link["origin_slot"]))
+    return link[0], (str(link[1]), int(link[2]))
+
+
+def _bypass(node: Mapping[str, Any], socket: int, wanted: Any) -> int | None:
+    """Which input a bypassed node hands on for an output: the one beside it if it fits, else the first that does."""
+    inputs = [entry.get("type") for entry in node.get("inputs", [])]
+    given = node["outputs"][socket]["type"]
+    if not inputs:
+        return None
+    if wanted in ("*", "", None):
+        return socket if socket < len(inputs) else 0
+    if socket < len(inputs) and fits(inputs[socket], given) and fits(inputs[socket], wanted):
+        return socket
+    if wanted in inputs:
+        return inputs.index(wanted)
+    return next((i for i, kind in enumerate(inputs) if fits(kind, given) and fits(kind, wanted)), None)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageFile, ImageOps, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
 from .. import host
+from ..imaging.files import writing
 from .graph import WorkflowError
 
 
@@ -21,6 +24,27 @@ def _inside(root: Path, name: str) -> Path:
     if not path.is_relative_to(root.resolve()):
         raise WorkflowError(f"'{name}' leads out of the folder {root.name}; use a name inside it.")
     return path
+
+
+def _named(image: str) -> Path:
+    """'name' or 'name [output]' in ComfyUI's folders, or any absolute path."""
+    name, kind = image, "input"
+    for folder in ("input", "output", "temp"):
+        if image.endswith(f" [{folder}]"):
+            name, kind = image.removesuffix(f" [{folder}]"), folder
+    return Path(name) if Path(name).is_absolute() else _inside(host.folder(kind), name)
+
+
+def _upright(frame: Image.Image) -> Image.Image:
+    """Turned as EXIF says; a file that is cut short is read as far as it goes, as in ComfyUI."""
+    try:
+        return ImageOps.exif_transpose(frame)
+    except (OSError, ValueError):
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+        try:
+            return ImageOps.exif_transpose(frame)
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 class LoadImage:
@@ -37,14 +61,16 @@ class LoadImage:
 
     def load(self, image: str) -> tuple:
         """All frames of the size of the first."""
-        path = Path(image) if Path(image).is_absolute() else _inside(host.folder("input"), image)
+        path = _named(image)
         if not path.is_file():
             raise WorkflowError(f"picture '{image}' does not exist in the input folder; give a file with --input.")
+        pictures = []
         with Image.open(path) as file:
-            frames = [ImageOps.exif_transpose(frame) for frame in ImageSequence.Iterator(file)]
-            frames = frames[:1] if file.format == "MPO" else frames
-        frames = [frame for frame in frames if frame.size == frames[0].size]
-        pictures = [_pixels(frame) for frame in frames]
+            for frame in ImageSequence.Iterator(file):
+                pictures.append(_pixels(_upright(frame)))
+                if file.format == "MPO":
+                    break
+        pictures = [pair for pair in pictures if pair[0].shape == pictures[0][0].shape]
         return torch.stack([rgb for rgb, _ in pictures]), torch.stack([mask for _, mask in pictures])
 
 
@@ -77,7 +103,7 @@ class SaveImage:
 
     def save(self, images: torch.Tensor, filename_prefix: str, prompt: Any = None, extra_pnginfo: Any = None) -> dict:
         """One file per frame, with the workflow inside."""
-        first = _inside(host.folder("output"), filename_prefix)
+        first = _inside(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
         first.parent.mkdir(parents=True, exist_ok=True)
         number, files = _next_number(first), []
         about = PngInfo()
@@ -85,14 +111,29 @@ class SaveImage:
             if value is not None:
                 about.add_text(key, json.dumps(value))
         for index, image in enumerate(images):
-            pixels = np.clip(255.0 * image.float().cpu().numpy(), 0, 255).astype(np.uint8)
+            pixels = np.clip(255.0 * image.cpu().numpy(), 0, 255).astype(np.uint8)
             pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-            path = first.parent / f"{first.name}_{number + index:05}_.png"
-            temporary = path.with_suffix(".tmp")
-            Image.fromarray(pixels).save(temporary, "PNG", pnginfo=about, compress_level=4)
-            temporary.replace(path)
+            name = first.name.replace("%batch_num%", str(index))
+            path = first.parent / f"{name}_{number + index:05}_.png"
+            with writing(path) as temporary:
+                Image.fromarray(pixels).save(temporary, "PNG", pnginfo=about, compress_level=4)
             files.append(str(path))
         return {"ui": {"files": files}}
+
+
+def file_prefix(text: str, width: int, height: int) -> str:
+    """Fill in %width%, %height%, %year% … %second%, and %date:yyyy-MM-dd% of ComfyUI's editor."""
+    now = datetime.now()
+    parts = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S"}
+    words = {"width": str(width), "height": str(height)} | {name: now.strftime(f) for name, f in parts.items()}
+    for name, word in words.items():
+        text = text.replace(f"%{name}%", word)
+    letters = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+
+    def date(found: re.Match[str]) -> str:
+        return re.sub("|".join(letters), lambda match: now.strftime(letters[match[0]]), found[1])
+
+    return re.sub(r"%date:([^%]*)%", date, text)
 
 
 def _next_number(first: Path) -> int:
@@ -134,7 +175,12 @@ class PreviewAny:
 
     def show(self, source: Any) -> dict:
         """Its text is printed."""
-        return {"ui": {"text": [source if isinstance(source, str) else str(source)]}}
+        if isinstance(source, (str, int, float, bool)) or source is None:
+            return {"ui": {"text": [str(source)]}}
+        try:
+            return {"ui": {"text": [json.dumps(source, indent=4)]}}
+        except (TypeError, ValueError):  # no JSON: a tensor, a denoiser
+            return {"ui": {"text": [str(source)]}}
 
 
 def _primitive(name: str, kind: str, default: Any) -> type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 Node = dict[str, Any]
@@ -23,12 +24,27 @@ def sources(node: Node) -> list[str]:
     return [value[0] for value in node["inputs"].values() if is_link(value)]
 
 
+def declared_inputs(cls: Any) -> dict[str, tuple[Any, dict[str, Any], bool]]:
+    """Name → (type, options, whether it is required), in the order of the class."""
+    groups = cls.INPUT_TYPES()
+    return {
+        name: (entry[0], entry[1] if len(entry) > 1 else {}, group == "required")
+        for group in ("required", "optional")
+        for name, entry in groups.get(group, {}).items()
+    }
+
+
 class Graph:
     """The nodes that were queued, and those that others have expanded to: what ComfyUI calls the dynamic prompt."""
 
     def __init__(self, prompt: Prompt) -> None:
         self.original_prompt = prompt
         self._nodes = dict(prompt)
+        self._parents: dict[str, str] = {}
+
+    def get_original_prompt(self) -> Prompt:
+        """What was queued."""
+        return self.original_prompt
 
     def all_node_ids(self) -> set[str]:
         """Every node id."""
@@ -42,13 +58,33 @@ class Graph:
         """The node in API format. KeyError for an unknown id."""
         return self._nodes[node_id]
 
-    def add(self, nodes: Prompt) -> None:
-        """Nodes that another node has expanded to."""
+    def add(self, nodes: Prompt, parent: str) -> None:
+        """Nodes that `parent` has expanded to."""
         self._nodes.update(nodes)
+        self._parents.update(dict.fromkeys(nodes, parent))
+
+    def get_parent_node_id(self, node_id: str) -> str | None:
+        """The node that has expanded to this one."""
+        return self._parents.get(node_id)
+
+    def get_display_node_id(self, node_id: str) -> str:
+        """The queued node a person sees this one as."""
+        while node_id in self._parents:
+            node_id = self._nodes[node_id].get("override_display_id", self._parents[node_id])
+        return node_id
 
     def title(self, node_id: str) -> str:
         """What a person calls the node."""
-        node = self._nodes[node_id]
-        shown = node.get("override_display_id", node_id)
-        title = self._nodes.get(shown, node).get("_meta", {}).get("title") or node["class_type"]
-        return f"'{title}' (node {shown})"
+        shown = self.get_display_node_id(node_id)
+        node = self._nodes[shown]
+        return f"'{node.get('_meta', {}).get('title') or node['class_type']}' (node {shown})"
+
+    def reachable(self, targets: Iterable[str]) -> list[str]:
+        """All that the targets depend on, and themselves; a node comes before those it depends on."""
+        found, waiting = {}, list(targets)
+        while waiting:
+            node_id = waiting.pop()
+            if node_id not in found and node_id in self._nodes:
+                found[node_id] = None
+                waiting.extend(sources(self._nodes[node_id]))
+        return list(found)

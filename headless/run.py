@@ -16,9 +16,11 @@ from ..nodes import NODE_CLASS_MAPPINGS
 from .convert import is_ui_format, to_prompt
 from .core_nodes import CORE_NODES
 from .execute import Executor, OnNode, Outcome
-from .graph import Prompt, WorkflowError, is_link
+from .graph import Prompt, WorkflowError, declared_inputs, is_link
 
 SAMPLE = "RealDenoiseSamplePhoto"
+CLEAN = 1
+"""Index of its output with the clean twin."""
 CLASSES: dict[str, type] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
 
 
@@ -44,6 +46,7 @@ def run_workflow(
     settings: Sequence[str] = (),
     on_node: OnNode | None = None,
     remark: Callable[[str], None] | None = None,
+    on_start: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Run a UI- or API-format workflow file.
 
@@ -51,7 +54,7 @@ def run_workflow(
         picture: takes the place of Sample Photo or, in workflows without one, of Load Image.
         output: folder for saved files; None = ./output.
         settings: 'NODE TITLE OR ID.widget=value', applied before the run.
-        on_node, remark: told what nodes show, and what the user should know.
+        on_node, remark, on_start: told what nodes show, what the user should know, and which node starts.
 
     Raises:
         WorkflowError: the file, a setting or a node is at fault; the text says which.
@@ -66,7 +69,7 @@ def run_workflow(
     if output is not None:
         host.set_folders(output=output)
     extra = {"workflow": content} if is_ui_format(content) else None
-    return Executor(prompt, classes, extra, on_node).run()
+    return Executor(prompt, classes, extra, on_node, on_start).run()
 
 
 def apply_setting(prompt: Prompt, setting: str) -> None:
@@ -80,29 +83,36 @@ def apply_setting(prompt: Prompt, setting: str) -> None:
         titles = ", ".join(sorted(f"{node.get('_meta', {}).get('title')} ({i})" for i, node in prompt.items()))
         problem = "is the title of several nodes; use its id" if found else "is neither title nor id of a node"
         raise WorkflowError(f"setting '{setting}': '{name}' {problem}; there are {titles}.")
-    declared = CLASSES[found[0]["class_type"]].INPUT_TYPES()  # type: ignore[attr-defined]
-    inputs = {**declared.get("required", {}), **declared.get("optional", {})}
+    inputs = declared_inputs(CLASSES[found[0]["class_type"]])
     if widget not in inputs:
         raise WorkflowError(f"setting '{setting}': the node has no '{widget}', only {', '.join(inputs)}.")
     if is_link(found[0]["inputs"].get(widget)):
         raise WorkflowError(f"setting '{setting}': '{widget}' is connected to another node; change that one.")
+    if inputs[widget][0] == "BOOLEAN" and value.lower() not in ("true", "false"):
+        raise WorkflowError(f"setting '{setting}': '{widget}' is true or false.")
     found[0]["inputs"][widget] = value.lower() == "true" if inputs[widget][0] == "BOOLEAN" else value
 
 
 def _put_in(prompt: Prompt, classes: dict[str, type], picture: Path, remark: Callable[[str], None] | None) -> None:
     """The user's picture instead of Sample Photo, else instead of Load Image."""
-    samples = [node for node in prompt.values() if node["class_type"] == SAMPLE]
+    samples = [node_id for node_id, node in prompt.items() if node["class_type"] == SAMPLE]
     if samples:
         image, _ = load_picture(picture)
         classes[SAMPLE] = _stand_in(classes[SAMPLE], image, picture.name)
-        if remark is not None:
-            remark(f"{picture.name} has no clean twin: measurements that want one compare with the picture itself.")
+        links = (value for node in prompt.values() for value in node["inputs"].values() if is_link(value))
+        if remark is not None and any(link[0] in samples and link[1] == CLEAN for link in links):
+            remark(f"{picture.name} has no clean twin: what wants one gets {picture.name} itself.")
         return
     loaders = [node for node in prompt.values() if node["class_type"] == "LoadImage"]
-    if not loaders:
-        raise WorkflowError("the workflow has neither Sample Photo nor Load Image to put the picture into.")
-    for node in loaders:
-        node["inputs"]["image"] = str(picture.resolve())
+    if len(loaders) != 1:
+        raise WorkflowError(
+            "the workflow has neither Sample Photo nor Load Image to put the picture into."
+            if not loaders
+            else f"the workflow has {len(loaders)} Load Image nodes; say which with --set 'NODE.image=FILE'."
+        )
+    if not picture.is_file():
+        raise WorkflowError(f"picture '{picture}' does not exist.")
+    loaders[0]["inputs"]["image"] = str(picture.resolve())
 
 
 def _stand_in(original: Any, image: torch.Tensor, name: str) -> type:
