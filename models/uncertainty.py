@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +18,7 @@ from .networks.vae import DenoisingVAE
 
 @dataclass(frozen=True)
 class Draws:
-    """mean and deviation of the draws, [B,C,H,W] on the [0,1] scale; the deviation is the uncertainty."""
+    """mean and standard deviation of several answers, [B,C,H,W] on the [0,1] scale."""
 
     mean: Tensor
     deviation: Tensor
@@ -58,15 +58,18 @@ def draws(
         yield restore_channels(answer, image.shape[1])
 
 
-def draw_statistics(
-    denoiser: object, image: Tensor, count: int, seed: int, *, first_frame: int = 0, monitor: Monitor | None = None
-) -> Draws:
-    """Mean and standard deviation of `count` draws, see `draws`; one pass, no draw is kept."""
-    total = torch.zeros_like(image, dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    for picture in draws(denoiser, image, count, seed, first_frame=first_frame, monitor=monitor):
-        total += picture
-        squares += picture.double().square()
-    mean = total / count
-    variance = (squares / count - mean.square()).clamp_min(0) * (count / max(1, count - 1))
-    return Draws(mean.float(), variance.sqrt().float())
+def statistics(answers: Iterable[Tensor]) -> Draws:
+    """Mean and standard deviation of equally shaped pictures, in one pass that keeps none of them.
+
+    Raises:
+        ValueError: no picture.
+    """
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+    for count, picture in enumerate(answers, start=1):
+        # Welford 1962: no difference of large numbers.
+        step = picture.double() - mean
+        mean = mean + step / count
+        squares = squares + step * (picture - mean)
+    if count == 0:
+        raise ValueError("there is no picture to take the mean of.")
+    return Draws(mean.float(), (squares / max(1, count - 1)).sqrt().float())

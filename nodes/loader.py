@@ -6,10 +6,12 @@ from .. import host
 from ..models.card import card_text, full_card
 from ..models.loader import load_denoiser
 from ..models.precision import PRECISIONS
+from ..models.wrappers.luma import LumaOnly
 from .common import answer
 from .registry import node
 
 DEFAULT = "interpolation_unet"
+GRAY_MODELS = ("per channel", "luma only")
 
 
 @node("Load Denoiser", category="Denoisers", aliases=("model", "checkpoint", "weights", "denoise model"))
@@ -65,6 +67,14 @@ class LoadDenoiser:
                         "Tiles overlap by the network's reach, so no seam is visible.",
                     },
                 ),
+                "gray_model": (
+                    list(GRAY_MODELS),
+                    {
+                        "default": GRAY_MODELS[0],
+                        "tooltip": "What a denoiser made for gray pictures does with colour ones: denoise each channel "
+                        "by itself, or the brightness alone, which leaves colour noise. No effect on colour denoisers.",
+                    },
+                ),
             }
         }
 
@@ -77,10 +87,12 @@ class LoadDenoiser:
         state = file.stat()
         return f"{state.st_mtime_ns}-{state.st_size}"
 
-    def load(self, denoiser, precision, device, tile):
+    def load(self, denoiser, precision, device, tile, gray_model=GRAY_MODELS[0]):
         """Only a listed name is loaded, so that a workflow cannot reach outside the model folders."""
         file = host.denoiser_file(denoiser)
         loaded = load_denoiser(file, precision=precision, tile=tile, place=lambda network: host.place(network, device))
+        if gray_model == "luma only" and loaded.spec.channels == 1:
+            loaded = LumaOnly(loaded)
         return answer(card_text(loaded.spec), loaded, full_card(loaded.spec, file))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +26,13 @@ def turned_back(planes: Tensor, turns: int, flip: bool) -> Tensor:
     return straight.flip(-1) if flip else straight
 
 
+def views(denoiser: Denoiser, image: Tensor, level: Level, monitor: Monitor) -> Iterator[Tensor]:
+    """A denoiser's answers to the eight flips and turns of a picture, turned back, one after another."""
+    for index, (turns, flip) in enumerate(EIGHT):
+        view = _map_level(level, lambda sigma, t=turns, f=flip: turned(sigma, t, f))
+        yield turned_back(denoiser(turned(image, turns, flip), view, monitor.part(index, len(EIGHT))), turns, flip)
+
+
 @dataclass(frozen=True)
 class SelfEnsemble:
     """Mean of a denoiser's answers to the eight flips and turns of the picture (Timofte et al. 2016); 8 × the work."""
@@ -39,18 +46,16 @@ class SelfEnsemble:
 
     def __call__(self, image: Tensor, level: Level = Level(), monitor: Monitor | None = None) -> Tensor:
         """See `Denoiser`."""
-        monitor = monitor or Monitor()
         total = torch.zeros_like(image, dtype=torch.float32)
-        for index, (turns, flip) in enumerate(EIGHT):
-            view = _map_level(level, lambda sigma, t=turns, f=flip: turned(sigma, t, f))
-            estimate = self.denoiser(turned(image, turns, flip), view, monitor.part(index, len(EIGHT)))
-            total += turned_back(estimate, turns, flip)
+        for estimate in views(self.denoiser, image, level, monitor or Monitor()):
+            total += estimate
         return total / len(EIGHT)
 
 
 def _map_level(level: Level, change: Callable[[Tensor], Tensor]) -> Level:
-    is_map = isinstance(level.sigma, Tensor) and level.sigma.ndim == 4
-    return replace(level, sigma=change(level.sigma)) if is_map else level  # type: ignore[arg-type]
+    if not isinstance(level.sigma, Tensor) or level.sigma.ndim != 4:
+        return level
+    return replace(level, sigma=change(level.sigma))
 
 
 @dataclass(frozen=True)
