@@ -116,19 +116,16 @@ class Report:
         return f"{quality:.2f} dB, {than}: {left}; {_closeness(quality)}."
 
     def lines(self) -> list[str]:
-        """The verdict, the protocol, the mean, the worst and every picture, as text."""
-        rows = [f"{k + 1:>4}  {self._words(k)}" for k in range(len(self.psnr))]
-        if len(rows) == 1:
-            return [self.verdict(), f"measured on {self.protocol}", self._words(0)]
-        worst = self.worst()
-        mean = "mean  " + self._words(None)
-        return [
-            self.verdict(),
-            f"measured on {self.protocol}",
-            mean,
-            f"worst {self._words(worst)} (no. {worst + 1})",
-            *rows,
-        ]
+        """Mean, worst and every picture, then what was measured, as text."""
+        rows = [self._words(k) for k in range(len(self.psnr))]
+        if len(rows) > 1:
+            identical = sum(map(math.isinf, self.psnr))
+            without = " (PSNR without the identical ones)" if 0 < identical < len(rows) else ""
+            worst = self.worst()
+            head = [f"mean  {self._words(None)}{without}", f"worst {rows[worst]} (no. {worst + 1})"]
+            rows = head + [f"{number:<5} {row}" for number, row in enumerate(rows, 1)]
+        small = [] if "ssim" in self.measured() else [f"SSIM needs {WINDOW}×{WINDOW} pixels"]
+        return [*rows, *small, f"measured on {self.protocol}"]
 
     def _words(self, index: int | None) -> str:
         forms = {

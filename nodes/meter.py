@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
 from torch import Tensor
 
 from .. import host
+from ..imaging.compare import error_map, error_scale, signed_difference
 from ..imaging.layout import check_image
-from ..imaging.metrics import WINDOW, psnr, ssim
-from .common import answer
+from ..imaging.level import DenoiseError
+from ..imaging.metrics_report import Protocol, measure
+from .common import SIGMA_SCALE, answer
 from .registry import node
+from .widgets import integer, real, switch
 
 
-@node("PSNR Meter", category="Measure", aliases=("ssim", "compare", "image quality", "metric"))
+@node("PSNR Meter", category="Measure", aliases=("ssim", "ms-ssim", "lpips", "mae", "image quality", "metric"))
 class PSNRMeter:
-    """PSNR and SSIM per picture, and their means."""
+    """Every metric per picture, their means, and where the error lies."""
 
     DESCRIPTION = (
-        "Measures how close a picture is to its clean reference: PSNR in dB (more is better) and SSIM (1 = equal), for "
-        "each picture and as mean. Alpha is not counted."
+        "Measures how close a picture is to its clean reference: PSNR in dB (more is better), SSIM and MS-SSIM (1 = "
+        "equal), mean absolute error, and the gain over the noisy input, for each picture and as mean. Shows where the "
+        "error lies. Alpha is not counted."
     )
-    RETURN_TYPES = ("FLOAT", "FLOAT", "STRING")
-    RETURN_NAMES = ("psnr", "ssim", "report")
+    RETURN_TYPES = ("FLOAT", "FLOAT", "STRING", "FLOAT", "FLOAT", "FLOAT", "IMAGE", "IMAGE", "STRING", "STRING")
+    RETURN_NAMES = (
+        *("psnr", "ssim", "report", "ms_ssim", "mae", "gain"),
+        *("error_map", "difference", "verdict", "csv"),
+    )
     OUTPUT_TOOLTIPS = (
         "Mean PSNR in dB, over the pictures that differ; infinity when all are identical to the reference.",
         "Mean SSIM (11×11 Gaussian window, Wang et al. 2004); NaN when the pictures are below 11×11 pixels.",
-        "One line per picture and the mean, as text.",
+        "The mean, the worst and one line per picture, and on what they were measured, as text.",
+        "Mean MS-SSIM (five scales, Wang et al. 2003); NaN when a side has 160 pixels or fewer.",
+        "Mean absolute error on the 0–255 scale.",
+        "Mean gain in PSNR over the noisy input in dB; NaN when noisy is not connected.",
+        "Heat map of the absolute error per pixel: dark = none, pale yellow = as much as error_scale says.",
+        "Image − reference around middle gray, amplified as much as the heat map.",
+        "The result in one line of plain words.",
+        "A header and one row per picture, comma-separated, for a spreadsheet.",
     )
     FUNCTION = "measure"
     OUTPUT_NODE = True
@@ -39,39 +50,57 @@ class PSNRMeter:
             "required": {
                 "reference": ("IMAGE", {"tooltip": "The clean picture; one, or as many as there are to measure."}),
                 "image": ("IMAGE", {"tooltip": "The picture or batch to measure, of the same size."}),
-            }
+            },
+            "optional": {
+                "noisy": ("IMAGE", {"tooltip": "The picture before denoising, to know what denoising has gained."}),
+                "border": integer(0, 0, 1024, "Pixels left out on every side, as some papers do."),
+                "luma": switch(False, "Measure the Y channel of BT.601, as some papers do, instead of RGB."),
+                "eight_bit": switch(False, "Round to 8 bit first, as a saved file would and as most papers do."),
+                "error_scale": real(
+                    *(0.0, 0.0, 255.0, 0.5),
+                    "Error (0–255) that gets the lightest colour of the heat map. 0 = automatic, from the picture.",
+                ),
+                "lpips": switch(False, "Also LPIPS, the learned distance; needs 'pip install lpips'."),
+            },
         }
 
-    def measure(self, reference, image):
-        """A single reference is compared with every picture."""
-        reference, image = _comparable(reference, image)
-        host.monitor().check()
-        decibels = psnr(reference, image)
-        large = min(image.shape[1:3]) >= WINDOW
-        similarity = ssim(reference, image) if large else torch.full_like(decibels, math.nan)
-        lines = [_line(*pair) for pair in zip(decibels.tolist(), similarity.tolist(), strict=True)]
-        different = decibels[decibels.isfinite()]
-        mean = float(different.mean() if len(different) else math.inf), float(similarity.mean())
-        if len(lines) > 1:
-            without = "" if len(different) in (0, len(decibels)) else " (PSNR without the identical ones)"
-            lines = [f"mean  {_line(*mean)}{without}", *(f"{n}  {line}" for n, line in enumerate(lines, 1))]
-        if not large:
-            lines.append(f"SSIM needs {WINDOW}×{WINDOW} pixels")
-        report = "\n".join(lines)
-        return answer(report, *mean, report)
+    def measure(
+        self, reference, image, noisy=None, border=0, luma=False, eight_bit=False, error_scale=0.0, lpips=False
+    ):
+        """A single reference, or noisy picture, is compared with every picture."""
+        reference, image, noisy = _comparable(reference, image, noisy)
+        monitor = host.monitor()
+        monitor.check()
+        report = measure(reference, image, noisy, Protocol(border, luma, eight_bit), lpips)
+        monitor.advance(0.8)
+        heat, difference, peak = _error_pictures(reference, image, error_scale)
+        lines, verdict = "\n".join(report.lines()), report.verdict()
+        means = {name: report.mean(name) for name in ("psnr", "ssim", "ms_ssim", "mae", "gain")}
+        means["mae"] *= SIGMA_SCALE
+        return answer(
+            f"{verdict}\n{lines}\nheat map: lightest = error {SIGMA_SCALE * peak:.1f}/255",
+            *(means["psnr"], means["ssim"], lines, means["ms_ssim"], means["mae"], means["gain"]),
+            *(heat, difference, verdict, report.csv()),
+        )
 
 
-def _comparable(reference: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Colour planes of both, the reference repeated for a batch; gray counts as RGB when the other one is."""
-    pair = [check_image(t, name)[..., :3].float().cpu() for t, name in ((reference, "reference"), (image, "image"))]
-    planes = max(t.shape[-1] for t in pair)
-    reference, image = (t.expand(*t.shape[:3], planes) for t in pair)
-    if len(reference) == 1:
-        reference = reference.expand(len(image), *reference.shape[1:])
-    return reference, image
+def _comparable(reference: Tensor, image: Tensor, noisy: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Colour planes of all, single ones repeated for a batch; gray counts as RGB when another one is."""
+    named = {"reference": reference, "image": image} | ({} if noisy is None else {"noisy": noisy})
+    planes = {name: check_image(t, name)[..., :3].float().cpu() for name, t in named.items()}
+    channels = max(t.shape[-1] for t in planes.values())
+    count, height, width = image.shape[:3]
+    for name, picture in planes.items():
+        if picture.shape[1:3] != (height, width) or len(picture) not in (1, count):
+            raise DenoiseError(
+                f"{name} is {tuple(picture.shape[:3])} and image {(count, height, width)} (pictures, height, width); "
+                "both need the same size to be compared, and one picture or as many as there are to measure."
+            )
+        planes[name] = picture.expand(count, height, width, channels)
+    return planes["reference"], planes["image"], planes.get("noisy")
 
 
-def _line(decibels: float, similarity: float) -> str:
-    """Words for one picture; a number that is not finite is never shown."""
-    words = "identical" if math.isinf(decibels) else f"{decibels:.2f} dB"
-    return words if math.isnan(similarity) or math.isinf(decibels) else f"{words} · SSIM {similarity:.4f}"
+def _error_pictures(reference: Tensor, image: Tensor, wanted: float) -> tuple[Tensor, Tensor, float]:
+    """Heat map and signed difference on one scale: `wanted` on 0–255, 0 = what the error needs; the scale in [0,1]."""
+    peak = wanted / SIGMA_SCALE if wanted > 0 else error_scale(reference, image)
+    return error_map(reference, image, peak), signed_difference(reference, image, 0.5 / peak), peak
