@@ -9,14 +9,14 @@ import torch
 
 from .. import host
 from ..schedulers.base import State
-from ..schedulers.loop import average_runs
+from ..schedulers.loop import run_loop
 from .common import answer, facts
 from .registry import node
 from .states import STATE_INPUT, check_state, current_picture, describe
 from .widgets import integer
 
 
-@node("Sample Loop", "Loop", ("sampler", "KSampler", "denoising loop", "posterior mean"))
+@node("Sample Loop", "Loop", ("sampler", "KSampler", "denoising loop", "generate"))
 class SampleLoop:
     """Predict, step, repeat."""
 
@@ -41,13 +41,6 @@ class SampleLoop:
             "required": {
                 "denoiser": ("DENOISER", {"tooltip": "Any denoiser goes with any scheduler."}),
                 "state": STATE_INPUT,
-                "runs": integer(
-                    1,
-                    1,
-                    1000,
-                    "Average of this many runs with the seeds seed, seed + 1 and so on: closer to the true picture "
-                    "than one run, and smoother. Changes nothing for schedulers that draw no noise.",
-                ),
                 "keep_every": integer(
                     0,
                     0,
@@ -57,20 +50,19 @@ class SampleLoop:
             }
         }
 
-    def sample(self, denoiser: Any, state: Any, runs: int, keep_every: int) -> dict[str, Any]:
-        """The trajectory shows the first run."""
+    def sample(self, denoiser: Any, state: Any, keep_every: int) -> dict[str, Any]:
+        """The whole loop."""
         started = time.perf_counter()
         monitor = host.monitor()
         first = check_state(state)
         way = [current_picture(first)]
 
         def keep(after: State) -> None:
-            due = keep_every and (after.step - first.step) % keep_every == 0
-            if after.seed == first.seed and due and not after.done:
+            if keep_every and (after.step - first.step) % keep_every == 0 and not after.done:
                 way.append(current_picture(after))
 
-        final = average_runs(first, denoiser, runs, monitor, keep)
+        final = run_loop(first, denoiser, monitor, keep)
         image = current_picture(final)
-        report = f"{denoiser.spec.name} · {describe(final)}" + (f" · mean of {runs} runs" if runs > 1 else "")
+        report = f"{denoiser.spec.name} · {describe(final)}"
         report += f"\n{facts(monitor.notes, image)} · {time.perf_counter() - started:.2f} s"
         return answer(report, image, torch.cat([*way, image]), final, report)

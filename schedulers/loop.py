@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -36,27 +35,3 @@ def run_loop(
         if on_state is not None:
             on_state(state)
     return state
-
-
-def average_runs(
-    state: State,
-    denoiser: Estimate,
-    runs: int,
-    monitor: Monitor | None = None,
-    on_state: Callable[[State], None] | None = None,
-) -> State:
-    """`runs` loops with the seeds seed, seed + 1, …; their mean estimates the posterior mean (arXiv 2307.03992).
-
-    Returns the last run's final state with the mean in place of x. A scheduler that draws nothing gains nothing.
-
-    Raises:
-        ValueError: runs below 1.
-    """
-    if runs < 1:
-        raise ValueError(f"runs must be at least 1, got {runs}.")
-    monitor = monitor or Monitor()
-    total, last = 0.0, state
-    for run in range(runs):
-        last = run_loop(replace(state, seed=state.seed + run), denoiser, monitor.part(run, runs), on_state)
-        total = total + last.x
-    return replace(last, x=total / runs)

@@ -301,19 +301,6 @@ def test_generation_is_seeded_and_needs_no_picture():
     assert torch.equal(image.permute(0, 3, 1, 2), expected.scheduler.view(expected)[0])
 
 
-def test_the_mean_of_runs_is_taken_over_neighbouring_seeds():
-    graph = begun("DDPMScheduler")
-    graph["loop"] = api("SampleLoop", denoiser=["denoiser", 0], state=["start", 0], runs=3)
-    for offset in range(3):
-        graph[f"start{offset}"] = api(
-            "StartDenoising", scheduler=["scheduler", 0], sigma=40.0, seed=5 + offset, image=["picture", 0]
-        )
-        graph[f"loop{offset}"] = api("SampleLoop", denoiser=["denoiser", 0], state=[f"start{offset}", 0])
-    runner = executor(graph)
-    mean = sum(runner.output(f"loop{offset}") for offset in range(3)) / 3
-    assert torch.allclose(runner.output("loop"), mean, atol=1e-6)
-
-
 def test_condition_denoiser_equals_the_formula_wired_by_hand():
     """Guided Prediction on two predictions, step by step, against one guided denoiser in Sample Loop."""
     graph = begun("DDIMScheduler")

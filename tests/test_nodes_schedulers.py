@@ -125,7 +125,7 @@ def test_anything_but_a_state_is_refused(name):
     arguments = {
         "PredictClean": (Shrink(), 7),
         "SchedulerStep": (7, torch.rand(1, 4, 4, 3)),
-        "SampleLoop": (Shrink(), 7, 1, 0),
+        "SampleLoop": (Shrink(), 7, 0),
     }
     with pytest.raises(TypeError, match="Start Denoising"):
         getattr(node, node.FUNCTION)(*arguments[name])

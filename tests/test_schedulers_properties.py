@@ -13,7 +13,7 @@ from realdenoise.imaging.noise_schedule import BETA_SCHEDULES, CLEAN, NoiseSched
 from realdenoise.monitor import Monitor
 from realdenoise.schedulers import SCHEDULERS, DDIMScheduler, DDPMScheduler, EDMScheduler, LangevinScheduler
 from realdenoise.schedulers.limit import Limit, quantile
-from realdenoise.schedulers.loop import average_runs, run_loop, take_step
+from realdenoise.schedulers.loop import run_loop, take_step
 from realdenoise.schedulers.prediction import PREDICTIONS, from_clean, predicted_noise, score, to_clean
 from realdenoise.schedulers.variance_preserving import SPACINGS
 
@@ -271,15 +271,6 @@ def test_quantile_is_torchs(size, ratio):
 def test_unknown_predictions_are_named():
     with pytest.raises(DenoiseError, match="score"):
         to_clean("score", picture(), picture(), 0.5)
-
-
-def test_averaged_runs_are_the_mean_of_runs_with_neighbouring_seeds():
-    start = DDPMScheduler(5).start(picture(), sigma=0.3, seed=3)
-    each = [run_loop(replace(start, seed=seed), contraction).x for seed in (3, 4, 5)]
-    assert torch.allclose(average_runs(start, contraction, 3).x, sum(each) / 3, atol=1e-6)
-    assert not torch.allclose(each[0], each[1], atol=1e-3)
-    with pytest.raises(ValueError, match="runs"):
-        average_runs(start, contraction, 0)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
