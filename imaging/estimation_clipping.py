@@ -23,7 +23,7 @@ def is_clipped(frame: Tensor) -> bool:
 
 
 def clipped_moments(signal: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Mean and variance of clip(signal + N(0, sigma²), 0, 1), float64 (Foi 2009, equations 10 and 11)."""
+    """Mean and variance of clip(signal + N(0, sigma²), 0, 1), float64 (Foi 2009, "Clipped noisy images")."""
     low, high = (0 - signal) / sigma, (1 - signal) / sigma
     density_low, density_high = (torch.exp(-t * t / 2) / sqrt(2 * pi) for t in (low, high))
     below, above = torch.special.ndtr(low), torch.special.ndtr(high)

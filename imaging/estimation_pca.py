@@ -50,7 +50,7 @@ def noise_space(detail: Tensor) -> NoiseSpace:
 
 
 def redundant(variances: Tensor) -> int:
-    """How many of the smallest of these ascending variances are noise alone (Chen et al. 2015, algorithm 1).
+    """How many of the smallest of these ascending variances are noise alone (the rule of Chen et al. 2015).
 
     Noise variances scatter evenly: their mean does not exceed their median; the picture's lift the mean.
     """

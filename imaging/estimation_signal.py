@@ -11,7 +11,8 @@ from .estimation import estimate_sigma, frames_of, patches_of, planes_of, space_
 from .estimation_clipping import is_clipped
 from .estimation_pca import NoiseSpace, flat_sigma
 
-BINS = 16
+BINS = 24
+"""Narrow, because flat patches are sought in each and the darker ones of a bin look flatter."""
 FEWEST_PER_BIN = 100
 NARROWEST = 0.05
 """Spread of brightness below which a slope cannot be told from the picture."""
@@ -51,31 +52,30 @@ def _frame(frame: Tensor) -> PoissonGaussian:
     # A direction mixes channels: its variance is a·(mean weighted by its squared entries) + b.
     share = space.weights.view(planes.shape[0], -1).sum(dim=1).float()
     signal = patches.means @ share
-    signals, variances = _curve(space, signal, patches.independent)
+    curve = _curve(space, signal, patches.independent)
     if is_clipped(planes):
-        margin = SAFE_DISTANCE * variances.sqrt()
-        inside = (signals > margin) & (signals < 1 - margin)
-        signals, variances = signals[inside], variances[inside]
-    return fit_line(signals, variances)
+        margin = SAFE_DISTANCE * curve[1].sqrt()
+        curve = curve[:, (curve[0] > margin) & (curve[0] < 1 - margin)]
+    return fit_line(*curve)
 
 
-def _curve(space: NoiseSpace, signal: Tensor, independent: float) -> tuple[Tensor, Tensor]:
-    """Noise variance in bins of equal brightness range: mean signals and variances, float64."""
+def _curve(space: NoiseSpace, signal: Tensor, independent: float) -> Tensor:
+    """Bins of equal brightness range: [3,n] float64 mean signals, noise variances, and weights."""
     low, high = float(signal.min()), float(signal.max())
     bins = ((signal - low) / max(high - low, 1e-9) * BINS).long().clamp_max(BINS - 1)
-    signals, variances = [], []
+    points = []
     for index in range(BINS):
         inside = bins == index
         if int(inside.sum()) < FEWEST_PER_BIN:
             continue
         part = NoiseSpace(space.squares[inside], space.texture[inside], space.weights)
-        signals.append(float(signal[inside].mean()))
-        variances.append(flat_sigma(part, independent) ** 2)
-    return torch.tensor(signals, dtype=torch.float64), torch.tensor(variances, dtype=torch.float64)
+        variance = flat_sigma(part, independent) ** 2
+        points.append((float(signal[inside].mean()), variance, float(inside.sum()) ** 0.5))
+    return torch.tensor(points, dtype=torch.float64).view(-1, 3).T
 
 
-def fit_line(signals: Tensor, variances: Tensor) -> PoissonGaussian:
-    """Least absolute relative deviations by reweighting, with a and b not negative."""
+def fit_line(signals: Tensor, variances: Tensor, weights: Tensor) -> PoissonGaussian:
+    """Least absolute relative deviations by reweighting, with a and b not negative; all arguments [n]."""
     if len(signals) == 0:
         return PoissonGaussian(0.0, 0.0)
     level = float(variances.median())
@@ -85,7 +85,7 @@ def fit_line(signals: Tensor, variances: Tensor) -> PoissonGaussian:
     for _ in range(ROUNDS):
         predicted = (a * signals + b).clamp_min(1e-6 * level)
         error = ((variances - predicted) / predicted).abs().clamp_min(1e-3)
-        a, b = _weighted(signals, variances, 1 / (error * predicted**2))
+        a, b = _weighted(signals, variances, weights / (error * predicted**2))
     return PoissonGaussian(a, b)
 
 

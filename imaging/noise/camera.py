@@ -62,7 +62,7 @@ def camera(
 ) -> np.ndarray:
     """`clean` [H,W,C] sRGB in [0,1] as a camera would have taken it, clipped to [0,1].
 
-    Shot and read noise of variance shot·signal + read in raw light (Foi et al. 2008, equation 3), on a Bayer mosaic
+    Shot and read noise of variance shot·signal + read in raw light (Foi et al. 2008), on a Bayer mosaic
     that is demosaiced bilinearly, so that neighbouring pixels share their noise. Only the noise is demosaiced: the
     picture keeps its detail. A gray picture is taken by a monochrome sensor: no mosaic, no white balance.
 

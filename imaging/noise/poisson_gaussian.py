@@ -11,7 +11,7 @@ READ_SHARE = 0.2
 
 
 def shot_and_read(clean: np.ndarray, a: float, b: float, random: np.random.Generator) -> np.ndarray:
-    """a·Poisson(clean/a) + N(0, b): mean `clean`, variance a·clean + b (Foi et al. 2008, equations 1 to 3).
+    """a·Poisson(clean/a) + N(0, b): mean `clean`, variance a·clean + b (Foi et al. 2008).
 
     Args:
         clean: [H,W,C], linear light on the [0,1] scale; negative values count as 0. a: signal of one photon (0 = no
