@@ -10,7 +10,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("cli", "headless", "imaging", "models", "nodes", "schedulers", "training")
+CODE = ("cli", "headless", "imaging", "measurement", "models", "nodes", "schedulers", "training")
 
 
 def settings() -> dict:
