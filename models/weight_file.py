@@ -119,4 +119,5 @@ def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str
     except (OSError, SafetensorError) as error:
         raise DenoiseError(f"'{path}' cannot be written ({error}); choose another place.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            partial.unlink()

@@ -1,0 +1,83 @@
+"""Published weights load, and reach the numbers they were published with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from realdenoise.imaging.level import Level
+from realdenoise.imaging.metrics import psnr
+from realdenoise.models.loader import load_denoiser
+
+FEW = 1
+FEW_PICTURES = {
+    ("dncnn_color_blind", 25): 28.253,
+    ("dncnn_color_sigma25", 25): 28.294,
+    ("ffdnet_color", 25): 28.153,
+}
+"""dB on the first FEW pictures of CBSD68, measured in the runs that gave the means below."""
+
+ALL_PICTURES = {
+    ("dncnn_color_blind", 15): 33.88,
+    ("dncnn_color_blind", 25): 31.22,
+    ("dncnn_color_blind", 50): 27.92,
+    ("dncnn_color_sigma25", 25): 31.30,
+    ("ffdnet_color", 15): 33.86,
+    ("ffdnet_color", 25): 31.20,
+    ("ffdnet_color", 50): 27.95,
+    ("interpolation_unet", 15): 33.53,
+    ("interpolation_unet", 25): 30.85,
+    ("interpolation_unet", 50): 27.56,
+}
+"""Mean PSNR over CBSD68, published or measured with the authors' code."""
+
+
+def weights(shared: Path, name: str) -> Path | str:
+    file = shared / f"data/published/{name}.safetensors"
+    return file if file.is_file() else name
+
+
+def mean_psnr(denoiser, pairs, sigma: float) -> float:
+    scores = []
+    for clean, noisy in pairs:
+        result = denoiser(noisy.permute(0, 3, 1, 2), Level(sigma / 255)).permute(0, 2, 3, 1)
+        scores.append(psnr(clean, (result.clamp(0, 1) * 255).round() / 255).item())
+    return float(np.mean(scores))
+
+
+@pytest.mark.parametrize(("name", "sigma"), FEW_PICTURES)
+def test_few_pictures(shared, cbsd68, name, sigma):
+    denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
+    assert mean_psnr(denoiser, cbsd68(FEW, sigma), sigma) == pytest.approx(FEW_PICTURES[name, sigma], abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "sigma"), ALL_PICTURES)
+def test_all_of_cbsd68(shared, cbsd68, name, sigma):
+    denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
+    assert mean_psnr(denoiser, cbsd68(68, sigma), sigma) == pytest.approx(ALL_PICTURES[name, sigma], abs=0.05)
+
+
+def set12(shared: Path, sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    pairs = []
+    for index, path in enumerate(sorted((shared / "data/test/set12").iterdir())):
+        clean = np.asarray(Image.open(path).convert("L"), np.float32)[None, ..., None] / 255
+        noise = np.random.default_rng(index).standard_normal(clean.shape[1:], dtype=np.float32) * np.float32(
+            sigma / 255
+        )
+        pairs.append((torch.from_numpy(clean), torch.from_numpy(clean + noise)))
+    return pairs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "published"), [("dncnn_gray_sigma25", 30.44), ("dncnn_gray_sigma25_bn", 30.43)])
+def test_gray_weights_on_set12(shared, name, published):
+    denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
+    assert mean_psnr(denoiser, set12(shared, 25), 25) == pytest.approx(published, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "measured"), [("dncnn_gray_sigma25", 31.660), ("dncnn_gray_sigma25_bn", 31.596)])
+def test_gray_weights_on_two_small_pictures(shared, name, measured):
+    denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
+    assert mean_psnr(denoiser, set12(shared, 25)[:2], 25) == pytest.approx(measured, abs=0.02)
