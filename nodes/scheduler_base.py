@@ -9,7 +9,8 @@ from ..imaging.charts import Series, line_chart
 from ..schedulers.base import Scheduler
 from .common import answer
 
-CHART_SIZE = (720, 405)
+CHART_SIZE = (480, 300)
+"""Small, so that its words can be read on a node."""
 
 
 class SchedulerNode:
