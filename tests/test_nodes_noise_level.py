@@ -1,0 +1,53 @@
+"""Estimate Noise and Variance Stabilise."""
+
+import numpy as np
+import pytest
+import torch
+from realdenoise.imaging.estimation import estimate_sigma
+from realdenoise.imaging.noise import add_noise
+from realdenoise.imaging.noise.poisson_gaussian import shot_and_read
+from realdenoise.imaging.sample_photos import load_sample
+from realdenoise.models.classical.base import classical
+from realdenoise.nodes.noise_level import EstimateNoise, VarianceStabilise
+
+
+def photograph():
+    return load_sample("coffee")[:, 40:200, 40:240]
+
+
+def test_estimate_on_the_scale_of_sigma_inputs():
+    noisy = add_noise(torch.cat([photograph(), photograph()]), "gaussian", 20 / 255, 3)
+    sigma, local, view, a, b, report = EstimateNoise().estimate(noisy, "auto", 48)["result"]
+    assert sigma == pytest.approx(20, rel=0.05)
+    assert local.shape == noisy.shape[:3] and view.shape == noisy.shape
+    assert local.median().item() * 255 == pytest.approx(20, rel=0.08)
+    assert view.min() >= 0 and view.max() <= 1
+    assert (a * 0.5 + b) ** 0.5 * 255 == pytest.approx(20, rel=0.08)
+    assert report.count("white noise") == 2 and "lower bound" not in report
+
+
+def test_correlated_noise_is_reported_as_a_lower_bound():
+    noisy = add_noise(photograph(), "camera", 3.2e-3, 3)
+    answer = EstimateNoise().estimate(noisy, "auto", 48)
+    assert "lower bound" in answer["ui"]["text"][0]
+    white = estimate_sigma(noisy.permute(0, 3, 1, 2), "patch_pca").item() * 255
+    assert answer["result"][0] > 1.5 * white
+    assert EstimateNoise().estimate(noisy, "patch_pca", 48)["result"][0] == pytest.approx(white)
+
+
+def test_alpha_and_gray():
+    rgba = torch.cat([photograph(), torch.ones(1, 160, 200, 1)], dim=-1)
+    assert EstimateNoise().estimate(rgba, "mad", 48)["result"][2].shape == (1, 160, 200, 3)
+    assert EstimateNoise().estimate(rgba[..., :1], "mad", 48)["result"][1].shape == (1, 160, 200)
+
+
+def test_estimate_feeds_the_stabilised_denoiser():
+    clean = photograph()
+    noisy = torch.from_numpy(shot_and_read(clean[0].numpy(), 0.02, 0.0002, np.random.default_rng(0)))[None]
+    _, _, _, a, b, _ = EstimateNoise().estimate(noisy, "auto", 48)["result"]
+    inner = classical()["wavelet"]
+    planes = noisy.permute(0, 3, 1, 2)
+    (told,) = VarianceStabilise().make(inner, a, b)
+    (measuring,) = VarianceStabilise().make(inner, 0.0, 0.0)
+    assert (told.a, told.b) == (a, b) and measuring.a is None
+    assert torch.allclose(told(planes), measuring(planes), atol=1e-5)
