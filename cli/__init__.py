@@ -1,8 +1,8 @@
 """The `realdenoise` command.
 
 Every file beside this one whose name does not start with an underscore is a command of that name (`_` reads `-`).
-It offers `add_parser(subparsers)`, which adds its argparse parser under that name, and `run(args) -> int`, which
-returns the exit code. Heavy libraries are imported inside `run`, so that help and usage errors come at once.
+It offers `add_parser(subparsers)`, which adds its argparse parser under that name with `set_defaults(run=run)`, and
+`run(args) -> int`, which returns the exit code. Heavy libraries are imported inside `run`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
     except SystemExit as end:  # argparse has already said what is wrong, or shown the help
         return EXIT_USAGE if end.code else 0
-    command = importlib.import_module(f".{args.command.replace('-', '_')}", __name__)
     try:
-        return command.run(args)
+        return args.run(args)
     except UsageError as error:
         print(f"realdenoise {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE

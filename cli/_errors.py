@@ -16,3 +16,9 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def named(error: Exception, file: object) -> str:
+    """The same, behind the file's name unless the text has it already."""
+    text = sentence(error)
+    return text if str(file) in text else f"{file}: {text}"

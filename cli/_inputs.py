@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,34 @@ def open_denoiser(args: argparse.Namespace):
     return load_denoiser(args.denoiser, device=args.device, precision=args.precision, tile=args.tile)
 
 
+def positive(text: str) -> int:
+    """An argparse type: a whole number from 1."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def percent(text: str) -> int:
+    """An argparse type: a whole number from 1 to 100."""
+    if not 1 <= (number := int(text)) <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
+    return number
+
+
+def share(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    if not 0 <= (number := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
+def level(text: str) -> float:
+    """An argparse type: a noise level on the 0–255 scale."""
+    if not 0 <= (number := float(text)) <= 255:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 255")
+    return number
+
+
 def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job]:
     """Files, folders and patterns → single files with their targets.
 
@@ -48,23 +77,28 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
     Raises:
         UsageError: nothing found, or two results of the same name.
     """
-    found: list[tuple[Path, Path]] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
-            found += [(file, file.relative_to(path)) for file in files]
-        elif path.exists() or not glob.has_magic(name):
-            found.append((path, Path(path.name)))
-        else:
-            found += [(Path(match), Path(Path(match).name)) for match in sorted(glob.glob(name))]  # noqa: PTH207
+    found = [pair for name in names for pair in _files(name, suffixes)]
     if not found:
         raise UsageError(f"there is no picture in {', '.join(names)}.")
     target = Path(output)
     if len(found) == 1 and target.suffix.lower() in suffixes and not target.is_dir():
         return [Job(found[0][0], target)]
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"'{output}' is a file; several pictures need a folder to go into.")
     made = [Job(source, target / relative) for source, relative in found]
-    clash = {job.target for job in made if [other.target for other in made].count(job.target) > 1}
-    if clash:
-        raise UsageError(f"several inputs would become '{sorted(clash)[0]}'; denoise them in separate runs.")
+    twice = [path for path, count in Counter(job.target for job in made).items() if count > 1]
+    if twice:
+        raise UsageError(f"several inputs would become '{twice[0]}'; denoise them in separate runs.")
     return made
+
+
+def _files(name: str, suffixes: Sequence[str]) -> list[tuple[Path, Path]]:
+    """(file, its place below the output folder) for one word of the command line."""
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        return [(file, file.relative_to(path)) for file in files]
+    if path.exists() or not glob.has_magic(name):
+        return [(path, Path(path.name))]
+    matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+    return [(Path(match), Path(Path(match).name)) for match in matches if Path(match).suffix.lower() in suffixes]

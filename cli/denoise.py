@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ._errors import EXIT_FAILURE, sentence
-from ._inputs import Job, add_denoiser_options, jobs, open_denoiser
+from ._errors import EXIT_FAILURE, named
+from ._inputs import Job, add_denoiser_options, jobs, level, open_denoiser, percent, positive, share
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -20,11 +20,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
     add_denoiser_options(parser)
-    parser.add_argument("--sigma", type=float, metavar="S", help="noise level on the 0–255 scale; default: automatic")
-    parser.add_argument("--steps", type=int, default=1, metavar="N", help="interpolation steps (default: 1)")
+    parser.add_argument("--sigma", type=level, metavar="S", help="noise level on the 0–255 scale; default: automatic")
+    parser.add_argument("--steps", type=positive, default=1, metavar="N", help="interpolation steps (default: 1)")
     parser.add_argument("--method", default="improved", choices=("improved", "origin"), help="how steps are taken")
     parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
+        "--strength", type=share, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
+    )
+    parser.add_argument(
+        "--quality", type=percent, default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (default: 95)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.set_defaults(run=run)
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
                 _denoise(job, denoiser, args, Monitor(progress))
             except (ValueError, TypeError, OSError, RuntimeError) as error:
                 failed += 1
-                bar.write(f"realdenoise denoise: {job.source}: {sentence(error)}", file=sys.stderr)
+                bar.write(f"realdenoise denoise: {named(error, job.source)}", file=sys.stderr)
             bar.n = number + 1
             bar.refresh()
     if len(todo) > 1:
@@ -76,4 +79,4 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
         monitor=monitor,
     )
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    save_picture(clean[0], job.target, info)
+    save_picture(clean[0], job.target, info, args.quality)

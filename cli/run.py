@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace) -> int:
         for file in ui.get("files", []):
             print(f"saved {file}")
 
+    def started(title: str) -> None:
+        if sys.stderr.isatty():
+            print(f"{title} …", file=sys.stderr)
+
     run_workflow(
         args.workflow,
         picture=args.input,
@@ -43,5 +48,6 @@ def run(args: argparse.Namespace) -> int:
         settings=args.set,
         on_node=show,
         remark=print,
+        on_start=started,
     )
     return 0
