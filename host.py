@@ -232,6 +232,18 @@ def _show(picture: Image.Image, prefix: str) -> dict[str, str]:
     return {"filename": name, "subfolder": "", "type": "temp"}
 
 
+def show_animation(image: Tensor, rate: float, prefix: str = "realdenoise") -> dict[str, Any]:
+    """Save [B,H,W,C] in [0,1] as a temporary looping WebP of `rate` pictures per second → entries for `ui`."""
+    if not is_hosted():
+        return {}
+    first, *rest = (to_pil(frame) for frame in image)
+    name = f"{prefix}_{uuid.uuid4().hex}.webp"
+    first.save(
+        folder("temp") / name, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, quality=90
+    )
+    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}], "animated": (True,)}
+
+
 def send_text(text: str, node_id: str | None) -> None:
     """Show a passing line under a running node. Results belong into `ui["text"]`, which the cache keeps."""
     server = _comfy("server")

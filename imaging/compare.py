@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .colour_map import heat
@@ -38,29 +38,31 @@ def _error(reference: Tensor, image: Tensor) -> Tensor:
     return (image - reference).abs().mean(dim=-1)
 
 
-def crop_window(height: int, width: int, side: int, centre_x: float, centre_y: float) -> tuple[slice, slice]:
+def crop_window(height: int, width: int, side: int, centre: tuple[float, float]) -> tuple[slice, slice]:
     """Rows and columns of a square window of `side` pixels (less where the picture is smaller), inside the picture.
 
-    centre_x, centre_y: where its centre should lie, as a share of width and height (0..1).
+    centre: (x, y) where its centre should lie, as shares of width and height (0..1).
     """
     spans = []
-    for length, centre in ((height, centre_y), (width, centre_x)):
+    for length, share in ((height, centre[1]), (width, centre[0])):
         extent = min(side, length)
-        start = min(max(round(centre * length - extent / 2), 0), length - extent)
+        start = min(max(round(share * length - extent / 2), 0), length - extent)
         spans.append(slice(start, start + extent))
     return spans[0], spans[1]
 
 
 def busiest_window(image: Tensor, side: int) -> tuple[float, float]:
-    """(centre_x, centre_y) in 0..1 of the square with the most fine detail in the first picture of [B,H,W,C]."""
-    gray = image[0].mean(dim=-1)
+    """(x, y) in 0..1: the centre of the square with the most fine detail in the first picture of [B,H,W,C]."""
+    gray = image[0, ..., :3].float().mean(dim=-1)
+    height, width = gray.shape
+    if min(height, width) < 2:
+        return 0.5, 0.5
     detail = gray.diff(dim=0)[:, 1:].abs() + gray.diff(dim=1)[1:].abs()
     window = [min(side, length) for length in detail.shape]
-    sums = torch.nn.functional.avg_pool2d(detail[None], window, stride=[max(1, w // 8) for w in window])[0]
+    step = [max(1, extent // 8) for extent in window]
+    sums = F.avg_pool2d(detail[None], window, stride=step)[0]
     row, column = divmod(int(sums.argmax()), sums.shape[1])
-    steps = [max(1, w // 8) for w in window]
-    height, width = gray.shape
-    return (column * steps[1] + window[1] / 2) / width, (row * steps[0] + window[0] / 2) / height
+    return (column * step[1] + window[1] / 2) / width, (row * step[0] + window[0] / 2) / height
 
 
 def same_crops(
@@ -91,7 +93,7 @@ def same_crops(
                 f"'{label}' is {picture.shape[1]}x{picture.shape[2]} pixels and '{labels[0]}' is {height}x{width}; "
                 "scale them to one size first."
             )
-    rows, across = crop_window(height, width, side, *centre)
+    rows, across = crop_window(height, width, side, centre)
     crops = [picture[:1, rows, across, :3].clamp(0, 1).float() for picture in pictures]
     crops = [crop.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2) for crop in crops]
     return labelled_grid(crops, labels, columns=columns or len(crops), dark=dark)

@@ -90,7 +90,7 @@ def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int,
     return line_chart(
         clouds,
         title=f"{title} against image complexity at {case_words(rows[0].kind, amount)}",
-        subtitle=f"a point per picture · {_subtitle(table)}",
+        subtitle=" · ".join(["a point per picture", *_how(table)]),
         x_label="spatial information of the clean picture (ITU-T P.910)",
         y_label=unit,
         width=width,
@@ -102,8 +102,12 @@ def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int,
 def _subtitle(table: DenoiseTable) -> str:
     pictures = len({row.image for row in table.rows})
     source = f" of {table.settings['data set']}" if "data set" in table.settings else ""
-    words = [f"mean of {pictures} pictures{source}" if pictures > 1 else f"1 picture{source}"]
-    return " · ".join(words + [table.settings[key] for key in ("measured on",) if key in table.settings])
+    words = f"mean of {pictures} pictures{source}" if pictures > 1 else f"1 picture{source}"
+    return " · ".join([words, *_how(table)])
+
+
+def _how(table: DenoiseTable) -> list[str]:
+    return [table.settings["measured on"]] if "measured on" in table.settings else []
 
 
 def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +16,7 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 class PeakMemory:
     """`with PeakMemory() as peak: …` then `peak.bytes`: what the work took at most beyond what was taken before.
 
-    On CUDA the memory of tensors on the device. On Linux the resident memory of the process; allocators keep freed
-    memory, so a second, equal run takes less. Elsewhere NaN.
+    On CUDA the memory of tensors on the device. On Linux the resident memory of the process. Elsewhere NaN.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -40,6 +41,9 @@ class PeakMemory:
 
 def _reset_peak() -> bool:
     """Let Linux start a new high-water mark (man 5 proc, clear_refs); False where that is impossible."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc can
+        # Memory that earlier work has freed would be used again without being counted: hand it back first.
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         RESET.write_text("5", encoding="ascii")
     except OSError:

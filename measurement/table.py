@@ -76,6 +76,10 @@ class DenoiseTable:
     models: Mapping[str, Model] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    def with_settings(self, settings: Mapping[str, str]) -> DenoiseTable:
+        """The same table with further words about how it was made, before those it has."""
+        return replace(self, settings={**settings, **self.settings})
+
     def denoisers(self) -> list[str]:
         """Names in the order of their first row."""
         return list(dict.fromkeys(row.denoiser for row in self.rows))

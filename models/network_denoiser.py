@@ -68,6 +68,12 @@ class NetworkDenoiser:
         other.spec = spec
         return other
 
+    def tiled(self, tile: int) -> NetworkDenoiser:
+        """The same network with another tile side in pixels; 0 = automatic."""
+        other = copy.copy(self)
+        other.tile = tile
+        return other
+
     def moved(self, network: nn.Module, placement: Placement) -> NetworkDenoiser:
         """The same settings around another network of the same kind."""
         other = copy.copy(self)

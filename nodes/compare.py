@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 
 from .. import host
+from ..imaging.compare import signed_difference
 from ..imaging.layout import check_image
 from ..imaging.level import DenoiseError
 from .registry import node
+
+DIFFERENCE_GAIN = 4.0
 
 
 @node("Compare Images", category="Measure", aliases=("before after", "slider", "image comparer", "side by side"))
@@ -15,9 +18,12 @@ class Compare:
     """A slider on the node, and both pictures side by side for files and headless runs."""
 
     DESCRIPTION = "Shows two pictures under a slider that follows the mouse, and hands them out side by side."
-    RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("side_by_side",)
-    OUTPUT_TOOLTIPS = ("Both pictures in one, before on the left.",)
+    RETURN_TYPES = ("IMAGE", "IMAGE")
+    RETURN_NAMES = ("side_by_side", "difference")
+    OUTPUT_TOOLTIPS = (
+        "Both pictures in one, before on the left.",
+        "After − before around middle gray, amplified four times.",
+    )
     FUNCTION = "compare"
     OUTPUT_NODE = True
 
@@ -43,4 +49,5 @@ class Compare:
         before = before.to(after).expand(len(after), *after.shape[1:3], planes)
         after = after.expand(*after.shape[:3], planes)
         shown = {"before": host.show_images(before), "after": host.show_images(after)}
-        return {"ui": shown, "result": (torch.cat([before, after], dim=2),)}
+        difference = signed_difference(before, after, DIFFERENCE_GAIN)
+        return {"ui": shown, "result": (torch.cat([before, after], dim=2), difference)}

@@ -173,7 +173,7 @@ def test_every_sample_is_credited_and_noisy_by_the_same_amount_each_time():
 
 def test_compare_hands_out_both_pictures_side_by_side():
     before, after = torch.zeros(1, 4, 6, 3), torch.ones(2, 4, 6, 3)
-    (both,) = Compare().compare(before, after)["result"]
+    both, _ = Compare().compare(before, after)["result"]
     assert both.shape == (2, 4, 12, 3) and both[:, :, :6].max() == 0 and both[:, :, 6:].min() == 1
     with pytest.raises(DenoiseError, match="same size"):
         Compare().compare(before, torch.ones(1, 5, 6, 3))
