@@ -20,6 +20,11 @@ def guide(positive: Tensor, negative: Tensor, scale: float) -> Tensor:
     return negative + scale * (positive - negative)
 
 
+def class_names(spec: Spec) -> list[str]:
+    """Names of the classes by number, from the card; empty when it has none."""
+    return [name.strip() for name in spec.card.get("classes", "").split(";") if name.strip()]
+
+
 def parse_label(text: str, spec: Spec) -> int | None:
     """A class by its number, or by a name in the card's 'classes', separated by semicolons; None for an empty text.
 
@@ -29,7 +34,7 @@ def parse_label(text: str, spec: Spec) -> int | None:
     text = text.strip()
     if not text:
         return None
-    names = [name.strip() for name in spec.card.get("classes", "").split(";") if name.strip()]
+    names = class_names(spec)
     number = int(text) if text.isdecimal() else names.index(text) if text in names else -1
     if not 0 <= number < spec.classes:
         known = f"0 to {spec.classes - 1}" + (f" ({', '.join(names)})" if names else "")

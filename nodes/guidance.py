@@ -8,7 +8,8 @@ import torch
 
 from ..imaging.layout import check_image
 from ..imaging.level import DenoiseError
-from ..models.guidance import ConditionedDenoiser, guide, parse_label
+from ..models.contract import Spec
+from ..models.guidance import ConditionedDenoiser, class_names, guide, parse_label
 from .common import answer
 from .registry import node
 from .widgets import Widget, real
@@ -24,6 +25,13 @@ def _scale_input(default: float) -> Widget:
         0.1,
         "guided = negative + scale·(positive − negative): 1 = no guidance, above 1 exaggerates what the class adds.",
     )
+
+
+def _class_words(spec: Spec, label: int | None) -> str:
+    if label is None:
+        return "no class in particular"
+    names = class_names(spec)
+    return f"class {label}" + (f" ({names[label]})" if names else "")
 
 
 @node("Condition Denoiser", "Guidance", ("class label", "prompt", "classifier-free guidance", "negative prompt"))
@@ -54,9 +62,9 @@ class ConditionDenoiser:
     def condition(self, denoiser: Any, label: str, negative_label: str, guidance: float) -> dict[str, Any]:
         """The wrapped denoiser."""
         positive, negative = (parse_label(text, denoiser.spec) for text in (label, negative_label))
-        words = "any picture" if positive is None else f"class {positive}"
+        words = _class_words(denoiser.spec, positive)
         if guidance != 1:
-            words += f" · guidance {guidance:g}" + ("" if negative is None else f" away from class {negative}")
+            words += f" · guidance {guidance:g} away from {_class_words(denoiser.spec, negative)}"
         return answer(words, ConditionedDenoiser(denoiser, positive, negative, guidance))
 
 
