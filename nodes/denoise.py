@@ -6,7 +6,7 @@ import time
 
 from .. import host
 from ..api import denoise
-from .common import answer, facts, noise_level, sigma_input
+from .common import answer, facts, mapped_level, noise_level, sigma_input
 from .registry import node
 
 
@@ -45,13 +45,26 @@ class DenoiseImage:
                         "tooltip": "1 = the denoised picture, 0 = the input; between, a blend that keeps some grain.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "sigma_map": (
+                    "MASK",
+                    {
+                        "tooltip": "Where the noise is how strong, for denoisers that take a map (FFDNet, DRUNet, "
+                        "FDnCNN). With sigma above 0, white stands for that sigma; with 0, for 255, as Estimate Noise "
+                        "gives it."
+                    },
+                )
+            },
         }
 
-    def denoise(self, denoiser, image, sigma, strength):
+    def denoise(self, denoiser, image, sigma, strength, sigma_map=None):
         """Blend of input and clean estimate."""
         started = time.perf_counter()
-        level, words = noise_level(denoiser, image, sigma)
+        if sigma_map is None:
+            level, words = noise_level(denoiser, image, sigma)
+        else:
+            level, words = mapped_level(denoiser, image, sigma, sigma_map)
         monitor = host.monitor()
         clean = denoise(image, denoiser, sigma=level, strength=strength, monitor=monitor)
         seconds = f"{time.perf_counter() - started:.2f} s"

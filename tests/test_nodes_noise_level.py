@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 from realdenoise.imaging.estimation import estimate_sigma
+from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.noise import add_noise
 from realdenoise.imaging.noise.poisson_gaussian import shot_and_read
 from realdenoise.imaging.sample_photos import load_sample
 from realdenoise.models.classical.base import classical
+from realdenoise.models.contract import Spec
+from realdenoise.nodes.denoise import DenoiseImage
 from realdenoise.nodes.noise_level import EstimateNoise, VarianceStabilise
 
 
@@ -51,3 +54,36 @@ def test_estimate_feeds_the_stabilised_denoiser():
     (measuring,) = VarianceStabilise().make(inner, 0.0, 0.0)
     assert (told.a, told.b) == (a, b) and measuring.a is None
     assert torch.allclose(told(planes), measuring(planes), atol=1e-5)
+
+
+class Listener:
+    """Remembers the sigma it is told."""
+
+    spec = Spec("listener", "Test", conditioning="sigma_map")
+
+    def __call__(self, image, level=Level(), monitor=None):
+        self.sigma = level.sigma
+        return image
+
+
+def test_the_map_reaches_the_denoiser_pixel_by_pixel():
+    listener, image = Listener(), torch.rand(2, 40, 60, 4)
+    mask = torch.rand(2, 40, 60)
+    report = DenoiseImage().denoise(listener, image, 0.0, 1.0, sigma_map=mask)["result"][1]
+    assert torch.equal(listener.sigma, mask[1:, None])
+    assert "sigma map" in report
+    DenoiseImage().denoise(listener, image, 51.0, 1.0, sigma_map=mask[:1])
+    assert torch.allclose(listener.sigma, 0.2 * mask[:1, None])
+    DenoiseImage().denoise(listener, image, 51.0, 1.0, sigma_map=torch.ones(1, 64, 64))
+    assert listener.sigma.shape == (1, 1, 40, 60)
+
+
+def test_maps_that_do_not_fit_are_refused():
+    image = torch.rand(2, 40, 60, 3)
+    with pytest.raises(DenoiseError, match="one per frame"):
+        DenoiseImage().denoise(Listener(), image, 0.0, 1.0, sigma_map=torch.ones(3, 40, 60))
+    with pytest.raises(DenoiseError, match="blind"):
+        blind = VarianceStabilise().make(Listener(), 0.0, 0.0)[0]
+        DenoiseImage().denoise(blind, image, 0.0, 1.0, sigma_map=torch.ones(1, 40, 60))
+    with pytest.raises(DenoiseError, match="not a map"):
+        DenoiseImage().denoise(classical()["wavelet"], image, 0.0, 1.0, sigma_map=torch.ones(1, 40, 60))
