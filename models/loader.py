@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from ..imaging.level import DenoiseError
 from .classical.base import classical
 from .contract import Denoiser, Spec
 from .diffusers_folder import locate
+from .lora import METADATA as ADAPTER
+from .lora import read_adapter, with_adapter
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
 from .quantise import METADATA as QUANTISATION
@@ -73,6 +75,8 @@ def load_network(path: Path) -> tuple[torch.nn.Module, Spec]:
     """
     file, configs = locate(path)
     weights = read_weights(file)
+    if ADAPTER in weights.metadata:
+        raise DenoiseError(f"'{path.name}' is an adapter; load the denoiser it was made for and add it to that.")
     weights = Weights(unpack(weights.state), {**weights.metadata, **configs})
     architecture = find(weights)
     network, spec = load_foreign(weights, path.name) if architecture is None else build(architecture, weights)
@@ -87,6 +91,8 @@ def load_denoiser(
     precision: str = "auto",
     tile: int = 0,
     place: Callable[[torch.nn.Module], Placement] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
+    strength: float = 1.0,
 ) -> Denoiser:
     """Load a denoiser by name (bundled weights, a classical method, 'zero_shot'), or a weight file or folder by path.
 
@@ -95,13 +101,31 @@ def load_denoiser(
         precision: auto, fp32, bf16, fp16.
         tile: tile side in pixels; 0 = automatic.
         place: decides where the network runs instead of `device`, for hosts that manage memory themselves.
+        adapter: file of a low-rank adapter that was trained for this denoiser. strength: how much of it; 0 = none.
 
     Raises:
-        DenoiseError: no such file, unreadable, dangerous, or of no known architecture. ValueError: device, precision.
+        DenoiseError: no such file, unreadable, dangerous, of no known architecture, or an adapter that does not fit.
+        ValueError: device, precision.
     """
     trainless = {**classical(), "zero_shot": ZeroShotDenoiser(device=str(device))}
     if str(name_or_path) in trainless:
+        if adapter is not None:
+            raise DenoiseError(f"'{name_or_path}' has no weights that an adapter could change; leave it out.")
         return trainless[str(name_or_path)]
     network, spec = load_network(find_file(name_or_path))
+    if adapter is not None:
+        network, spec = _add_adapter(network, spec, Path(adapter), strength)
     placement = place(network) if place else PlainPlacement(network, resolve_device(device))
     return NetworkDenoiser(network, spec, placement, precision, tile)
+
+
+def _add_adapter(network: torch.nn.Module, spec: Spec, file: Path, strength: float) -> tuple[torch.nn.Module, Spec]:
+    tensors, words = read_adapter(file)
+    card = {**spec.card, ADAPTER: f"{file.stem}, strength {strength:g}", **_prefixed(words)}
+    named = replace(spec, name=f"{spec.name} + {file.stem}", card=card)
+    return with_adapter(network, tensors, strength), named
+
+
+def _prefixed(words: Mapping[str, str]) -> dict[str, str]:
+    """What an adapter says about itself, beside what the denoiser says."""
+    return {f"{ADAPTER} {key}": value for key, value in words.items() if key not in (ADAPTER, "config", "scheduler")}

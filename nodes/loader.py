@@ -5,12 +5,14 @@ from __future__ import annotations
 from .. import host
 from ..models.card import card_text, full_card
 from ..models.loader import load_denoiser
+from ..models.lora import is_adapter_name
 from ..models.precision import PRECISIONS
 from ..models.wrappers.luma import LumaOnly
 from .common import answer
 from .registry import node
 
 DEFAULT = "interpolation_unet"
+NO_ADAPTER = "none"
 GRAY_MODELS = ("per channel", "luma only")
 
 
@@ -33,7 +35,9 @@ class LoadDenoiser:
     @classmethod
     def INPUT_TYPES(cls):  # noqa: N802
         """Inputs in the order of saved workflows: append only."""
-        names = list(host.denoiser_files())
+        files = list(host.denoiser_files())
+        names = [name for name in files if not is_adapter_name(name)]
+        adapters = [NO_ADAPTER, *(name for name in files if is_adapter_name(name))]
         return {
             "required": {
                 "denoiser": (
@@ -75,22 +79,49 @@ class LoadDenoiser:
                         "by itself, or the brightness alone, which leaves colour noise. No effect on colour denoisers.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "adapter": (
+                    adapters,
+                    {
+                        "default": NO_ADAPTER,
+                        "tooltip": "A small correction from Train Denoiser, made for this denoiser: files in "
+                        "models/denoisers whose names end in '_lora'.",
+                    },
+                ),
+                "adapter_strength": (
+                    "FLOAT",
+                    {
+                        "default": 1.0,
+                        "min": -2.0,
+                        "max": 2.0,
+                        "step": 0.05,
+                        "tooltip": "How much of the adapter is added: 1 as it was trained, 0 nothing.",
+                    },
+                ),
+            },
         }
 
     @classmethod
-    def IS_CHANGED(cls, denoiser, **settings):  # noqa: N802
+    def IS_CHANGED(cls, denoiser, adapter=NO_ADAPTER, **settings):  # noqa: N802
         """A file that was replaced is loaded again."""
-        file = host.denoiser_files().get(denoiser)
-        if file is None:
-            return ""
-        state = file.stat()
-        return f"{state.st_mtime_ns}-{state.st_size}"
+        listed = host.denoiser_files()
+        states = [listed[name].stat() for name in (denoiser, adapter) if name in listed]
+        return " ".join(f"{state.st_mtime_ns}-{state.st_size}" for state in states)
 
-    def load(self, denoiser, precision, device, tile, gray_model=GRAY_MODELS[0]):
-        """Only a listed name is loaded, so that a workflow cannot reach outside the model folders."""
+    def load(
+        self, denoiser, precision, device, tile, gray_model=GRAY_MODELS[0], adapter=NO_ADAPTER, adapter_strength=1.0
+    ):
+        """Only listed names are loaded, so that a workflow cannot reach outside the model folders."""
         file = host.denoiser_file(denoiser)
-        loaded = load_denoiser(file, precision=precision, tile=tile, place=lambda network: host.place(network, device))
+        loaded = load_denoiser(
+            file,
+            precision=precision,
+            tile=tile,
+            place=lambda network: host.place(network, device),
+            adapter=None if adapter == NO_ADAPTER else host.denoiser_file(adapter),
+            strength=adapter_strength,
+        )
         if gray_model == "luma only" and loaded.spec.channels == 1:
             loaded = LumaOnly(loaded)
         return answer(card_text(loaded.spec), loaded, full_card(loaded.spec, file))
