@@ -14,8 +14,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "denoise",
         help="denoise pictures",
-        description="Denoise picture files (PNG, JPEG, WebP, TIFF with 8 bits per channel), keeping their size, "
-        "transparency, colour profile and camera data.",
+        description="Denoise pictures (PNG and TIFF with 8 or 16 bits per channel, JPEG, WebP, EXR), keeping their "
+        "size, depth, transparency, colour profile and camera data.",
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")

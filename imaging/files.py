@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import warnings
@@ -16,16 +17,20 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from .deep_files import deep_bytes, read_deep
 from .level import DenoiseError
-from .metadata import Metadata, read_metadata, save_arguments
+from .metadata import ORIENTATION, Metadata, read_metadata, save_arguments
+from .tiff import tiff_bytes
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """File name endings and the format they stand for."""
-SUFFIXES = tuple(FORMATS)
+FLOATING = ".exr"
+SUFFIXES = (*FORMATS, FLOATING)
 READABLE = sorted(set(FORMATS.values()))
+DEEP = (".png", ".tif", ".tiff")
+"""Formats that hold 16 bits per channel."""
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
-LOSSLESS_TIFF = ("raw", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits")
 QUALITY = 95
 
 
@@ -37,66 +42,93 @@ class PictureError(DenoiseError):
 class PictureInfo:
     """What a file says beside its pixels, so that the result can be written alike.
 
-    gray: no colour. compression: how a TIFF was packed.
+    gray: no colour. bits: per channel, 32 = floating point. scale: what the values were divided by to fit into [0,1].
     """
 
     gray: bool = False
-    compression: str | None = None
+    bits: int = 8
+    scale: float = 1.0
     metadata: Metadata = field(default_factory=Metadata)
 
 
 def load_picture(path: str | os.PathLike[str]) -> tuple[Tensor, PictureInfo]:
-    """Read a PNG, JPEG, WebP or TIFF of 8 bits per channel, turned upright.
+    """Read a PNG or TIFF of 8 or 16 bits per channel, a JPEG, a WebP or an EXR, turned upright.
 
     Returns:
-        [1,H,W,C] float32 in [0,1] with C = 1 (gray), 3 or 4 (with alpha), and what else the file says.
+        [1,H,W,C] float32 with C = 1 (gray), 3 or 4 (with alpha), and what else the file says. In [0,1]; an EXR that
+        is brighter is divided by its maximum, `info.scale`, and may hold negative values.
 
     Raises:
-        PictureError: not a picture, damaged, cut short, too large, deeper than 8 bits, animated, or not RGB or gray.
-        OSError: missing or not readable.
+        PictureError: not a picture, damaged, cut short, too large, deeper than that, animated, or not RGB or gray;
+            or PyAV is missing, which reads more than 8 bits. OSError: missing or not readable.
     """
     path = Path(path)
     if path.is_dir():
         raise PictureError(f"'{path}' is a folder; name a picture inside it.")
+    if path.suffix.lower() == FLOATING:
+        return _load_floating(path)
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only the larger limit refuses
         try:
             with Image.open(file, formats=READABLE) as opened:
-                _check(opened, path)
-                metadata = read_metadata(opened)
-                upright = ImageOps.exif_transpose(opened)
-                compression = opened.info.get("compression") if opened.format == "TIFF" else None
-        except PictureError:
+                return _load_opened(opened, path)
+        except DenoiseError:
             raise
         except Image.UnidentifiedImageError:
-            raise PictureError(f"'{path}' is no PNG, JPEG, WebP or TIFF picture; convert it first.") from None
+            raise PictureError(f"'{path}' is no PNG, JPEG, WebP, TIFF or EXR picture; convert it first.") from None
         except Image.DecompressionBombError as error:
             limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
             raise PictureError(f"'{path}' has more than {limit} million pixels; cut it into parts first.") from error
         except BROKEN as error:
             raise PictureError(f"'{path}' is damaged ({error}); get a whole copy of it.") from error
+
+
+def _load_opened(opened: Image.Image, path: Path) -> tuple[Tensor, PictureInfo]:
+    bits = _check(opened, path)
+    metadata = read_metadata(opened)
+    if bits == 16:
+        image = turn(read_deep(path), opened.getexif().get(ORIENTATION, 1))
+        return image, PictureInfo(image.shape[-1] == 1, bits, metadata=metadata)
+    upright = ImageOps.exif_transpose(opened)
     gray = upright.mode in ("1", "L", "LA", "La")
-    return _to_tensor(upright, gray), PictureInfo(gray, compression, metadata)
+    return _to_tensor(upright, gray), PictureInfo(gray, metadata=metadata)
 
 
-def _check(opened: Image.Image, path: Path) -> None:
-    """Refuse everything of which 8-bit RGB or gray could only keep a part."""
-    bits = bits_per_channel(opened)
-    if bits > 8:
-        raise PictureError(f"'{path}' has {bits} bits per channel, and only 8 are supported; convert it to 8 bits.")
+def _load_floating(path: Path) -> tuple[Tensor, PictureInfo]:
+    image = read_deep(path)
+    if not torch.isfinite(image).all():
+        raise PictureError(f"'{path}' contains NaN or infinity; repair it first.")
+    scale = max(1.0, float(image[..., :3].max()))
+    image[..., :3] /= scale
+    return image, PictureInfo(image.shape[-1] == 1, bits=32, scale=scale)
+
+
+def turn(image: Tensor, orientation: int) -> Tensor:
+    """[1,H,W,C] as stored → upright, by the EXIF orientation 1 to 8; anything else changes nothing."""
+    if orientation in (5, 6, 7, 8):
+        image = image.transpose(1, 2)
+    axes = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation)
+    return (image.flip(axes) if axes else image).contiguous()
+
+
+def _check(opened: Image.Image, path: Path) -> int:
+    """Bits per channel, 8 or 16; refuses everything of which RGB or gray could only keep a part."""
+    bits = bits_per_channel(opened, path)
+    if bits > 8 and bits != 16:
+        raise PictureError(f"'{path}' has {bits} bits per channel; convert it to 16 bits, or to EXR.")
     frames = getattr(opened, "n_frames", 1)
     if frames > 1 and opened.format != "MPO":  # an MPO is a photo with previews or a second view behind it
         raise PictureError(f"'{path}' holds {frames} pictures; split it into single ones first.")
     if opened.mode in ("CMYK", "LAB", "HSV"):
         raise PictureError(f"'{path}' is {opened.mode}; convert it to RGB or gray first.")
+    return 16 if bits == 16 else 8
 
 
-def bits_per_channel(opened: Image.Image) -> int:
+def bits_per_channel(opened: Image.Image, path: Path) -> int:
     """Bits per channel of the file itself, which Pillow may reduce to 8 without a word."""
     if opened.format == "PNG":
-        assert opened.fp is not None
-        opened.fp.seek(24)
-        return opened.fp.read(1)[0]
+        with path.open("rb") as file:
+            return file.read(25)[24]  # in the header chunk
     if opened.format == "TIFF":
         depth = opened.tag_v2.get(258, 1)  # type: ignore[attr-defined]  # BitsPerSample
         return max(depth) if isinstance(depth, tuple) else int(depth)
@@ -112,32 +144,42 @@ def _to_tensor(picture: Image.Image, gray: bool) -> Tensor:
 def save_picture(
     image: Tensor, path: str | os.PathLike[str], info: PictureInfo | None = None, quality: int = QUALITY
 ) -> None:
-    """Write [H,W,C] in [0,1] at 8 bits, rounded to the nearest level; the format follows from the file name.
+    """Write [H,W,C] in [0,1], rounded to the nearest level; the format follows from the file name.
+
+    PNG and TIFF get 16 bits per channel if `info.bits` is above 8, EXR is floating point, all others have 8 bits.
 
     Args:
-        quality: 1 to 100 for JPEG (never subsampled) and WebP (100 = lossless); PNG and TIFF are always lossless.
+        quality: 1 to 100 for JPEG (never subsampled) and WebP (100 = lossless); the others are always lossless.
 
     Raises:
-        PictureError: unknown ending, or transparency in a JPEG. OSError: the folder is missing or read-only.
+        PictureError: unknown ending, transparency in a JPEG, or PyAV is missing, which writes 16-bit PNG and EXR.
+        OSError: the folder is missing or read-only.
     """
     path, info = Path(path), info or PictureInfo()
-    file_format = FORMATS.get(path.suffix.lower())
-    if file_format is None:
-        raise PictureError(f"'{path}' ends in no known picture format; use {', '.join(FORMATS)}.")
-    if image.shape[-1] == 4 and file_format == "JPEG":
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PictureError(f"'{path}' ends in no known picture format; use {', '.join(SUFFIXES)}.")
+    if image.shape[-1] == 4 and FORMATS.get(suffix) == "JPEG":
         raise PictureError(f"'{path}' cannot hold transparency; use .png, .webp or .tif.")
-    arguments = save_arguments(info.metadata, file_format)
-    if file_format in ("JPEG", "WEBP"):
-        arguments["quality"] = quality
-    if file_format == "JPEG":
-        arguments["subsampling"] = 0
-    elif file_format == "WEBP":
-        arguments |= {"lossless": quality == 100, "exact": True}  # exact: colours below full transparency too
-    elif file_format == "TIFF":
-        arguments["compression"] = info.compression if info.compression in LOSSLESS_TIFF else "tiff_deflate"
-    picture = to_pillow(image, info.gray)
+    if suffix == FLOATING or (suffix in DEEP and info.bits > 8):
+        content = deep_bytes(torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1), suffix, info.metadata)
+    elif FORMATS[suffix] == "TIFF":
+        content = tiff_bytes(np.asarray(to_pillow(image, info.gray)).reshape(*image.shape[:2], -1), info.metadata)
+    else:
+        content = _encoded(to_pillow(image, info.gray), FORMATS[suffix], info.metadata, quality)
     with writing(path) as temporary:
-        picture.save(temporary, format=file_format, **arguments)
+        temporary.write_bytes(content)
+
+
+def _encoded(picture: Image.Image, file_format: str, metadata: Metadata, quality: int) -> bytes:
+    arguments = save_arguments(metadata, file_format)
+    if file_format == "JPEG":
+        arguments |= {"quality": quality, "subsampling": 0}
+    elif file_format == "WEBP":  # exact: colours below full transparency too
+        arguments |= {"quality": quality, "lossless": quality == 100, "exact": True}
+    content = io.BytesIO()
+    picture.save(content, format=file_format, **arguments)
+    return content.getvalue()
 
 
 def to_pillow(image: Tensor, gray: bool = False) -> Image.Image:

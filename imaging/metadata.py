@@ -47,15 +47,11 @@ def read_metadata(picture: Image.Image) -> Metadata:
 
 
 def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
-    """Keyword arguments for Pillow's `Image.save` that write the metadata into a PNG, JPEG, WEBP or TIFF."""
+    """Keyword arguments for Pillow's `Image.save` that write the metadata into a PNG, JPEG or WEBP."""
     arguments: dict[str, Any] = {}
     if metadata.icc:
         arguments["icc_profile"] = metadata.icc
-    if metadata.exif and file_format == "TIFF":
-        block = Image.Exif()
-        block.load(EXIF_HEADER + metadata.exif)
-        arguments["exif"] = _descriptive(block)
-    elif metadata.exif:
+    if metadata.exif:
         arguments["exif"] = EXIF_HEADER + metadata.exif
     if metadata.dpi and file_format != "WEBP":
         arguments["dpi"] = metadata.dpi

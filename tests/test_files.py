@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
-from realdenoise.imaging.files import PictureError, load_picture, save_picture, writing
-from realdenoise.imaging.metadata import EXIF_HEADER, upright_exif
+from realdenoise.imaging.files import PictureError, PictureInfo, load_picture, save_picture, turn, writing
+from realdenoise.imaging.level import DenoiseError
+from realdenoise.imaging.metadata import EXIF_HEADER, Metadata, upright_exif
 
 LOSSLESS = [".png", ".tif", ".webp"]
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -133,22 +134,6 @@ def test_a_damaged_exif_block_is_left_as_it_is(data):
     assert len(upright_exif(data)) == len(data)
 
 
-def deep_png(path):
-    """16-bit RGB, which Pillow can open (as 8 bits) but not write."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        import zlib
-
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    import zlib
-
-    rows = b"".join(b"\0" + bytes(6 * 3) for _ in range(2))
-    header = struct.pack(">IIBBBBB", 3, 2, 16, 2, 0, 0, 0)
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
-
-
 def truncated_jpeg(path):
     buffer = io.BytesIO()
     Image.fromarray(levels(64, 64, 3)).save(buffer, "JPEG")
@@ -162,12 +147,10 @@ def two_frames(path):
 
 BAD = {
     "cut short": ("x.jpg", truncated_jpeg, "damaged"),
-    "empty": ("x.png", lambda path: path.write_bytes(b""), "no PNG, JPEG, WebP or TIFF"),
-    "text": ("x.png", lambda path: path.write_text("hello"), "no PNG, JPEG, WebP or TIFF"),
+    "empty": ("x.png", lambda path: path.write_bytes(b""), "no PNG, JPEG, WebP, TIFF or EXR"),
+    "text": ("x.png", lambda path: path.write_text("hello"), "no PNG, JPEG, WebP, TIFF or EXR"),
     "folder": ("x.png", lambda path: path.mkdir(), "is a folder"),
-    "16-bit colour": ("x.png", deep_png, "16 bits per channel"),
-    "16-bit gray": ("x.png", lambda path: Image.new("I;16", (4, 4)).save(path), "16 bits per channel"),
-    "16-bit tiff": ("x.tif", lambda path: Image.new("I;16", (4, 4)).save(path), "16 bits per channel"),
+    "broken EXR": ("x.exr", lambda path: path.write_bytes(b"v/1\x01 rest"), "damaged or of an unusual kind"),
     "float tiff": ("x.tif", lambda path: Image.new("F", (4, 4)).save(path), "32 bits per channel"),
     "animation": ("x.webp", two_frames, "holds 2 pictures"),
     "pages": ("x.tif", two_frames, "holds 2 pictures"),
@@ -178,7 +161,7 @@ BAD = {
 @pytest.mark.parametrize("name, make, message", BAD.values(), ids=BAD)
 def test_a_file_that_cannot_be_kept_whole_is_refused_in_one_sentence(tmp_path, name, make, message):
     make(tmp_path / name)
-    with pytest.raises(PictureError, match=message) as caught:
+    with pytest.raises(DenoiseError, match=message) as caught:
         load_picture(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -237,3 +220,69 @@ def test_an_alpha_from_the_palette_is_kept(tmp_path):
     picture.putpixel((1, 0), 1)
     picture.save(tmp_path / "x.png", transparency=0)
     assert np.rint(reread(tmp_path / "x.png")[0]).tolist() == [[[10, 20, 30, 0], [40, 50, 60, 255]]]
+
+
+def deep_levels(*shape: int) -> torch.Tensor:
+    levels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.float32)
+    return torch.from_numpy(levels / np.float32(65535))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_stay_sixteen_bits(tmp_path, suffix, channels):
+    pytest.importorskip("av")
+    image = deep_levels(9, 13, channels)
+    info = PictureInfo(bits=16, metadata=Metadata(icc=ICC, exif=exif(1).tobytes()[6:], xmp=b"<x:xmpmeta/>"))
+    save_picture(image, tmp_path / f"a{suffix}", info)
+    again, kept = load_picture(tmp_path / f"a{suffix}")
+    assert kept.bits == 16
+    assert torch.equal(again[0], image)
+    assert kept.metadata.icc == ICC and kept.metadata.xmp == b"<x:xmpmeta/>"
+    with Image.open(tmp_path / f"a{suffix}") as opened:
+        found = opened.getexif()
+        assert found[271] == "Maker" and float(found.get_ifd(0x8769)[0x829A]) == pytest.approx(0.005)
+        high = np.asarray(opened, np.int64) >> 8 if channels == 1 else np.asarray(opened)  # what Pillow makes of it
+    wanted = (image.double() * 65535).round().long().numpy() >> 8
+    assert np.abs(high.reshape(wanted.shape) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_pictures_are_turned_like_others(orientation):
+    stored = Image.fromarray(levels(3, 5, 3))
+    tagged = Image.Exif()
+    tagged[0x0112] = orientation
+    stored.info["exif"] = tagged.tobytes()
+    tensor = torch.from_numpy(np.array(stored))[None]
+    assert np.array_equal(turn(tensor, orientation)[0].numpy(), np.asarray(ImageOps.exif_transpose(stored)))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_exr_keeps_what_lies_outside_the_range(tmp_path, channels):
+    pytest.importorskip("av")
+    image = torch.linspace(-0.5, 12, 6 * 7 * channels).reshape(6, 7, channels)
+    save_picture(image, tmp_path / "a.exr")
+    scaled, info = load_picture(tmp_path / "a.exr")
+    assert float(scaled[..., :3].max()) == 1
+    save_picture(scaled[0], tmp_path / "b.exr", info)
+    again, _ = load_picture(tmp_path / "b.exr")
+    assert torch.allclose(again, scaled, atol=1e-6)
+    assert info.scale == pytest.approx(float(image[..., :3].max()))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".exr"])
+def test_deep_files_that_are_cut_short_are_refused(tmp_path, suffix):
+    pytest.importorskip("av")
+    save_picture(deep_levels(60, 70, 3), tmp_path / f"a{suffix}", PictureInfo(bits=16))
+    content = (tmp_path / f"a{suffix}").read_bytes()
+    assert load_picture(tmp_path / f"a{suffix}")[0].shape == (1, 60, 70, 3)
+    for share in (0.1, 0.6, 0.99):
+        (tmp_path / f"b{suffix}").write_bytes(content[: int(share * len(content))])
+        with pytest.raises(DenoiseError):
+            load_picture(tmp_path / f"b{suffix}")
+
+
+def test_eight_bit_tiff_equals_what_another_library_reads(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    pixels = levels(301, 1201, 3)  # several strips
+    save_picture(torch.from_numpy(pixels / np.float32(255)), tmp_path / "a.tif")
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), pixels)

@@ -1,0 +1,140 @@
+"""realdenoise bench: denoisers ranked on one's own pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ._errors import UsageError
+from ._inputs import positive
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Options of the command."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="rank denoisers on pictures of your own",
+        description="Add noise to clean pictures (or take real noisy ones), denoise them with every denoiser, and "
+        "print a ranking: PSNR, SSIM, gain, speed, memory, size. Results are clipped and rounded to 8 bit before they "
+        "are measured.",
+    )
+    parser.add_argument("clean", nargs="+", metavar="CLEAN", help="clean pictures: files, folders or patterns")
+    parser.add_argument(
+        "--denoiser",
+        action="append",
+        required=True,
+        metavar="NAME|FILE",
+        help="a bundled name, a classical method or a weight file; repeat it for several",
+    )
+    parser.add_argument(
+        "--noise",
+        default="gaussian: 15, 25, 50",
+        metavar="KINDS",
+        help="kinds of noise and their amounts (sigma 0–255 for gaussian), as in 'gaussian: 15, 25; jpeg: 20' "
+        "(default: '%(default)s')",
+    )
+    parser.add_argument(
+        "--noisy", nargs="+", metavar="NOISY", help="real noisy pictures instead, paired with CLEAN in sorted order"
+    )
+    parser.add_argument("--first", type=positive, metavar="N", help="only the first N pictures")
+    parser.add_argument("--data-set", metavar="NAME", help="name in the head; published PSNR for CBSD68 and others")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument(
+        "--measure-sigma", action="store_true", help="measure the noise level instead of telling the true one"
+    )
+    parser.add_argument("--luma", action="store_true", help="measure on the Y channel of BT.601 instead of RGB")
+    parser.add_argument("--border", type=int, default=0, metavar="PIXELS", help="left out on every side")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", help="write JSON, CSV, Markdown, charts and example crops into a folder"
+    )
+    parser.add_argument("--examples", type=int, default=2, metavar="N", help="pictures to keep crops of (default: 2)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Results are written after every denoiser, so that an interrupted run keeps what it has."""
+    from ..imaging.metrics_report import Protocol
+    from ..measurement.cases import parse_cases
+    from ..measurement.folder import Examples, write_folder
+    from ..measurement.sweep import Setting, sweep
+    from ..measurement.table import join
+    from ..measurement.text import to_markdown
+
+    cases = [] if args.noisy else parse_cases(args.noise)
+    pictures = _pictures(args)
+    setting = Setting(args.seed, not args.measure_sigma, Protocol(args.border, args.luma, eight_bit=True))
+    denoisers = _denoisers(args)
+    folder = Path(args.output) if args.output else None
+    examples = Examples(folder, pictures[: args.examples]) if folder else None
+    tables = []
+    for name, denoiser in denoisers.items():
+        with _bar(name, max(1, len(cases)) * len(pictures)) as bar:
+
+            def on_result(row, noisy, result, bar=bar) -> None:
+                bar.update(1)
+                if examples is not None:
+                    examples.keep(row, noisy, result)
+
+            tables.append(sweep(denoiser, pictures, cases, setting, name=name, on_result=on_result))
+        if folder is not None and examples is not None:
+            write_folder(folder, _described(join(tables), args), examples.found)
+    print(to_markdown(_described(join(tables), args)))
+    if folder is not None:
+        print(f"written to {folder}; 'realdenoise report {folder}' makes a page of it")
+    return 0
+
+
+def _pictures(args: argparse.Namespace) -> list:
+    from ..imaging.files import load_picture
+    from ..measurement.sweep import Picture
+
+    clean = _files(args.clean)[: args.first]
+    noisy = _files(args.noisy)[: args.first] if args.noisy else [None] * len(clean)
+    if len(noisy) != len(clean):
+        raise UsageError(f"there are {len(clean)} clean and {len(noisy)} noisy pictures; give one noisy per clean one.")
+    return [
+        Picture(path.stem, load_picture(path)[0], None if partner is None else load_picture(partner)[0])
+        for path, partner in zip(clean, noisy, strict=True)
+    ]
+
+
+def _files(names: list[str]) -> list[Path]:
+    from ..imaging.files import SUFFIXES
+    from ._inputs import jobs
+
+    return [job.source for job in jobs(names, ".", SUFFIXES)]
+
+
+def _denoisers(args: argparse.Namespace) -> dict:
+    """Every denoiser under its own name; two files of one name get a number."""
+    from ..models.loader import load_denoiser
+
+    loaded: dict = {}
+    for word in args.denoiser:
+        denoiser = load_denoiser(word, device=args.device, precision=args.precision)
+        name, number = denoiser.spec.name, 1
+        while name in loaded:
+            number += 1
+            name = f"{denoiser.spec.name} ({number})"
+        loaded[name] = denoiser
+    return loaded
+
+
+def _described(table, args: argparse.Namespace):
+    """The table with its data set and machine in the head."""
+    import platform
+
+    import torch
+
+    data_set = {"data set": args.data_set} if args.data_set else {}
+    machine = f"{platform.machine()}, {torch.get_num_threads()} CPU threads, torch {torch.__version__}"
+    return table.with_settings({**data_set, "precision": args.precision, "device": args.device, "machine": machine})
+
+
+def _bar(name: str, total: int):
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=name, unit="picture", disable=not sys.stderr.isatty())

@@ -1,0 +1,131 @@
+"""Pixels of more than 8 bits: 16-bit PNG and TIFF, and floating-point EXR, through PyAV.
+
+Pillow reads 16-bit colour as 8 bits and does not know EXR.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .level import DenoiseError
+from .metadata import Metadata
+from .tiff import tiff_bytes
+
+DECODERS = {b"\x89PNG": "png_pipe", b"II*\0": "tiff_pipe", b"MM\0*": "tiff_pipe", b"v/1\x01": "exr_pipe"}
+"""First bytes of a file and what reads it."""
+LAYOUTS = {1: "gray16le", 3: "rgb48le", 4: "rgba64le"}
+PNG_LAYOUTS = {1: "gray16be", 3: "rgb48be", 4: "rgba64be"}
+
+
+def pyav() -> Any:
+    """The library. Raises DenoiseError when it is not installed."""
+    try:
+        import av
+    except ImportError as error:
+        raise DenoiseError(
+            "pictures of more than 8 bits and videos need PyAV; install it with: pip install av"
+        ) from error
+    return av
+
+
+def read_deep(path: Path) -> Tensor:
+    """A 16-bit PNG or TIFF, or an EXR → [1,H,W,C] float32, C = 1, 3 or 4; integers in [0,1], floats as they are.
+
+    Raises:
+        DenoiseError: PyAV is missing, or the file is damaged or of a kind it does not know.
+    """
+    av, content = pyav(), path.read_bytes()
+    if content[:4] not in DECODERS:
+        raise DenoiseError(f"'{path}' is no PNG, TIFF or EXR picture; convert it first.")
+    if DECODERS[content[:4]] == "exr_pipe" and not _is_whole_exr(content):
+        raise DenoiseError(f"'{path}' is damaged (it is cut short); get a whole copy of it.")
+    try:
+        with av.open(io.BytesIO(content), format=DECODERS[content[:4]]) as container:
+            frame = next(container.decode(video=0))
+    except (av.error.FFmpegError, StopIteration) as error:
+        raise DenoiseError(f"'{path}' is damaged or of an unusual kind ({error}); save it again.") from error
+    name = frame.format.name
+    if "f32" in name or "f16" in name:
+        return _floats(frame)
+    alpha = name.startswith(("rgba", "ya", "gbra"))
+    gray = name.startswith(("gray", "ya"))
+    channels = 4 if alpha else 1 if gray else 3
+    levels = np.asarray(frame.to_ndarray(format=LAYOUTS[channels]), np.float32) / 65535
+    return torch.from_numpy(levels.reshape(1, frame.height, frame.width, channels))
+
+
+def _is_whole_exr(content: bytes) -> bool:
+    """Whether the last block of a single-part EXR is there; the decoder would fill in zeros without a word."""
+    (flags,) = struct.unpack_from("<I", content, 4)
+    if flags & 0x1000:  # several parts, each with a table of its own
+        return True
+    size_at = 16 if flags & 0x200 else 4  # a tile has four coordinates, a block of lines one
+    try:
+        position = 8
+        while content[position]:  # attributes: name, type, size, value
+            value = content.index(b"\0", content.index(b"\0", position) + 1) + 1
+            position = value + 4 + struct.unpack_from("<I", content, value)[0]
+        position += 1
+        blocks = [struct.unpack_from("<Q", content, position)[0]]
+        while (position := position + 8) < min(blocks):
+            blocks.append(struct.unpack_from("<Q", content, position)[0])
+        (size,) = struct.unpack_from("<I", content, max(blocks) + size_at)
+    except (struct.error, IndexError, ValueError, OverflowError):
+        return False
+    return max(blocks) + size_at + 4 + size <= len(content)
+
+
+def _floats(frame: Any) -> Tensor:
+    planes = 1 if frame.format.name.startswith("gray") else len(frame.format.components)
+    wanted = {1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[planes]
+    values = np.asarray(frame.to_ndarray(format=wanted), np.float32)
+    return torch.from_numpy(np.ascontiguousarray(values).reshape(1, frame.height, frame.width, planes))
+
+
+def deep_bytes(image: Tensor, suffix: str, metadata: Metadata) -> bytes:
+    """[H,W,C], C = 1, 3 or 4 → a file's content: 16 bits in [0,1], rounded; an EXR as it is."""
+    if suffix == ".exr":
+        planes = {1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[image.shape[-1]]
+        return _encode("exr", image.float().cpu().contiguous().numpy(), planes)
+    levels = image.double().clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
+    if suffix in (".tif", ".tiff"):
+        return tiff_bytes(levels, metadata)
+    return _with_chunks(_encode("png", levels, PNG_LAYOUTS[image.shape[-1]]), metadata)
+
+
+def _encode(codec: str, values: np.ndarray, layout: str) -> bytes:
+    av = pyav()
+    from fractions import Fraction
+
+    height, width, channels = values.shape
+    frame = av.VideoFrame.from_ndarray(values[..., 0] if channels == 1 else values, format=layout)
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, layout, Fraction(1, 1)
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def _with_chunks(png: bytes, metadata: Metadata) -> bytes:
+    """A PNG with colour profile, EXIF and XMP behind its header."""
+    header_end = 8 + 12 + 13  # signature, and the IHDR chunk
+    chunks = b""
+    if metadata.icc:
+        chunks += _chunk(b"iCCP", b"profile\0\0" + zlib.compress(metadata.icc))
+    if metadata.exif:
+        chunks += _chunk(b"eXIf", metadata.exif)
+    if metadata.xmp:
+        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    for key, value in metadata.text.items():
+        chunks += _chunk(b"iTXt", key.encode("latin-1", "replace") + b"\0\0\0\0\0" + value.encode())
+    return png[:header_end] + chunks + png[header_end:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
