@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from ..imaging.level import DenoiseError, Level
@@ -17,7 +18,7 @@ def guide(positive: Tensor, negative: Tensor, scale: float) -> Tensor:
     The equation is for the predicted noise; clean estimates of one noisy picture differ from it by an affine map, so it
     holds for them as it is.
     """
-    return negative + scale * (positive - negative)
+    return torch.lerp(negative, positive, scale)  # exactly the one or the other at 0 and 1
 
 
 def class_names(spec: Spec) -> list[str]:

@@ -129,3 +129,14 @@ def test_anything_but_a_state_is_refused(name):
     }
     with pytest.raises(TypeError, match="Start Denoising"):
         getattr(node, node.FUNCTION)(*arguments[name])
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.4, 1.0, 3.0])
+def test_guidance_is_its_formula_and_exact_at_its_ends(scale):
+    positive, negative = torch.rand(2, 4, 4, 3), torch.rand(2, 4, 4, 3)
+    guided = NODE_CLASS_MAPPINGS["RealDenoiseGuidedPrediction"]().guide(positive, negative, scale)[0]
+    assert torch.allclose(guided, negative + scale * (positive - negative), atol=1e-6)
+    ends = {0.0: negative, 1.0: positive}
+    assert scale not in ends or torch.equal(guided, ends[scale])
+    with pytest.raises(DenoiseError, match="one state"):
+        NODE_CLASS_MAPPINGS["RealDenoiseGuidedPrediction"]().guide(positive, negative[:1], scale)

@@ -1,16 +1,6 @@
-"""The same workflow, picture and precision: the real ComfyUI and the headless runner save identical pixels.
-
-Runs when COMFYUI_PATH names a ComfyUI checkout; COMFYUI_PYTHON names a Python that has its requirements.
-"""
+"""The same workflow, picture and precision: the real ComfyUI and the headless runner save identical pixels."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -21,60 +11,12 @@ from realdenoise.headless.convert import to_prompt
 from realdenoise.headless.run import CLASSES, apply_setting, read_workflow, run_workflow
 
 ROOT = Path(__file__).resolve().parents[2]
-COMFYUI = os.environ.get("COMFYUI_PATH", "")
-START_SECONDS = 120
-
-pytestmark = pytest.mark.skipif(not COMFYUI, reason="needs COMFYUI_PATH, a checkout of ComfyUI")
 
 
-def post(url: str, content: dict | None = None) -> dict:
-    data = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read() or b"{}")
-
-
-@pytest.fixture(scope="module")
-def comfyui(tmp_path_factory):
-    """(address, base folder) of a ComfyUI with this pack and nothing else."""
-    base = tmp_path_factory.mktemp("comfyui")
-    for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
-        (base / name).mkdir()
-    (base / "custom_nodes" / "denoise").symlink_to(ROOT, target_is_directory=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--port", str(port)]
-    words += ["--base-directory", str(base), "--database-url", f"sqlite:///{base}/x.db", "--disable-api-nodes"]
-    with (base / "log.txt").open("w") as log:
-        server = subprocess.Popen([*words, "--disable-auto-launch"], cwd=COMFYUI, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                post(f"{address}/system_stats")
-                break
-            except (urllib.error.URLError, OSError):
-                assert server.poll() is None and time.monotonic() < end, (base / "log.txt").read_text()[-2000:]
-                time.sleep(0.5)
-        yield address, base
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def saved_by_comfyui(address: str, base: Path, prompt: dict) -> list[np.ndarray]:
-    before = set((base / "output").rglob("*.png"))
-    queued = post(f"{address}/prompt", {"prompt": prompt})
-    assert queued["node_errors"] == {}
-    for _ in range(600):
-        history = post(f"{address}/history/{queued['prompt_id']}").get(queued["prompt_id"])
-        if history and history["status"]["completed"]:
-            break
-        assert not history or history["status"]["status_str"] != "error", history["status"]["messages"]
-        time.sleep(0.2)
-    return [np.asarray(Image.open(path)) for path in sorted(set((base / "output").rglob("*.png")) - before)]
+def saved_by_comfyui(comfyui, prompt: dict) -> list[np.ndarray]:
+    before = set((comfyui.base / "output").rglob("*.png"))
+    comfyui.run(prompt)
+    return [np.asarray(Image.open(path)) for path in sorted(set((comfyui.base / "output").rglob("*.png")) - before)]
 
 
 def pictures(folder: Path) -> list[np.ndarray]:
@@ -85,7 +27,7 @@ def pictures(folder: Path) -> list[np.ndarray]:
 def folders(comfyui, tmp_path):
     """Both sides read the same input folder; the headless side writes into tmp_path."""
     before = dict(host._plain_folders)
-    host.set_folders(input=comfyui[1] / "input", output=tmp_path)
+    host.set_folders(input=comfyui.base / "input", output=tmp_path)
     yield tmp_path
     host._plain_folders.clear()
     host._plain_folders.update(before)
@@ -94,7 +36,7 @@ def folders(comfyui, tmp_path):
 def both(comfyui, folder: Path, prompt: dict) -> tuple[list[np.ndarray], list[np.ndarray]]:
     (folder / "w.json").write_text(json.dumps(prompt))
     run_workflow(folder / "w.json", output=folder / "out")
-    return saved_by_comfyui(*comfyui, prompt), pictures(folder / "out")
+    return saved_by_comfyui(comfyui, prompt), pictures(folder / "out")
 
 
 def same(theirs: list[np.ndarray], ours: list[np.ndarray]) -> bool:
@@ -112,7 +54,7 @@ def test_load_image_and_save_image(comfyui, folders):
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 4), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 8
-    source = comfyui[1] / "input"
+    source = comfyui.base / "input"
     Image.fromarray(pixels[..., :3]).save(source / "turned.jpg", exif=exif)
     Image.fromarray(pixels).save(source / "alpha.png")
     Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(source / "deep.png")

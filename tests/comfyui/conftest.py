@@ -1,0 +1,78 @@
+"""A real ComfyUI with this pack and nothing else, for tests that need one.
+
+They run when COMFYUI_PATH names a ComfyUI checkout; COMFYUI_PYTHON names a Python that has its requirements.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMFYUI = os.environ.get("COMFYUI_PATH", "")
+START_SECONDS = 120
+
+
+def post(url: str, content: dict | None = None) -> dict:
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read() or b"{}")
+
+
+class Server:
+    """address: where it listens. base: its folder with input, output and models."""
+
+    def __init__(self, address: str, base: Path) -> None:
+        self.address, self.base = address, base
+
+    def run(self, prompt: dict) -> dict:
+        """Queue an API-format workflow and wait for its end; → its history entry."""
+        queued = post(f"{self.address}/prompt", {"prompt": prompt})
+        assert queued["node_errors"] == {}
+        for _ in range(600):
+            history = post(f"{self.address}/history/{queued['prompt_id']}").get(queued["prompt_id"])
+            if history and history["status"]["completed"]:
+                return history
+            assert not history or history["status"]["status_str"] != "error", history["status"]["messages"]
+            time.sleep(0.2)
+        raise AssertionError("the workflow did not end")
+
+
+@pytest.fixture(scope="session")
+def comfyui(tmp_path_factory):
+    """A running ComfyUI with this pack and nothing else."""
+    if not COMFYUI:
+        pytest.skip("needs COMFYUI_PATH, a checkout of ComfyUI")
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+        (base / name).mkdir()
+    (base / "custom_nodes" / "denoise").symlink_to(ROOT, target_is_directory=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--port", str(port)]
+    words += ["--base-directory", str(base), "--database-url", f"sqlite:///{base}/x.db", "--disable-api-nodes"]
+    with (base / "log.txt").open("w") as log:
+        server = subprocess.Popen([*words, "--disable-auto-launch"], cwd=COMFYUI, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                post(f"{address}/system_stats")
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None and time.monotonic() < end, (base / "log.txt").read_text()[-2000:]
+                time.sleep(0.5)
+        yield Server(address, base)
+    finally:
+        server.terminate()
+        server.wait(20)
