@@ -1,0 +1,152 @@
+"""A benchmark as one self-contained page: charts, tables, example pictures and settings, light or dark."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from ..imaging.files import to_pillow
+from .folder import Example, charts
+from .published import reference_of
+from .table import DenoiseTable, Score
+from .text import byte_words, case_words, parameter_words
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --muted: #656d76; --line: #e4e7eb; --ground: #fff; --best: #0072b2; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #f0f2f4; --muted: #9aa3ad; --line: #30343a; --ground: #17191d; --best: #56b4e9; }
+}
+body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 76rem; background: var(--ground); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-weight: 500; font-size: 1.8rem; margin: 0; } h2 { font-weight: 500; margin: 2.5rem 0 .5rem; }
+p.lead, figcaption, dt, th { color: var(--muted); }
+figure { margin: 0; } img { max-width: 100%; height: auto; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); }
+th { font-weight: 400; }
+th:first-child, td:first-child { text-align: left; } td.best { color: var(--best); font-weight: 600; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: 1rem; }
+.charts figure:first-child { grid-column: 1 / -1; max-width: 60rem; }
+.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem; }
+.examples img { width: 100%; image-rendering: pixelated; display: block; border-radius: 4px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; margin: 0; } dd { margin: 0; }
+"""
+
+
+def page(table: DenoiseTable, examples: Sequence[Example], folder: Path) -> str:
+    """The HTML of a benchmark; example files are read from `folder`. Nothing is loaded from elsewhere."""
+    data_set = table.settings.get("data set", "")
+    title = f"Denoisers on {data_set}" if data_set else "Denoisers compared"
+    pictures = len({row.image for row in table.rows})
+    lead = f"{len(table.denoisers())} denoisers, {pictures} pictures, {len(table.cases())} kinds and levels of noise"
+    parts = [
+        f"<h1>{_text(title)}</h1><p class='lead'>{_text(lead)}</p>",
+        f"<div class='charts'>{''.join(_chart(name, chart) for name, chart in charts(table).items())}</div>",
+        *(_case(table, case) for case in table.cases()),
+        *_example_rows(examples, folder),
+        _settings(table),
+    ]
+    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{_text(title)}</title>"
+    head = f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head>"
+    return f"{head}<body>{''.join(parts)}</body></html>\n"
+
+
+def _text(words: str) -> str:
+    return html.escape(words, quote=True)
+
+
+def _chart(name: str, chart: Callable[[bool], Tensor]) -> str:
+    light, dark = (_data(_png(chart(is_dark))) for is_dark in (False, True))
+    source = f"<source srcset='{dark}' media='(prefers-color-scheme: dark)'>"
+    return (
+        f"<figure><picture>{source}<img src='{light}' alt='{_text(name.replace('_', ' '))} chart'></picture></figure>"
+    )
+
+
+def _png(image: Tensor) -> bytes:
+    file = io.BytesIO()
+    to_pillow(image[0]).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _case(table: DenoiseTable, case: tuple[str, float]) -> str:
+    scores = [score for score in table.scores() if (score.kind, score.amount) == case]
+    published = any(reference_of(table, score) is not None for score in scores)
+    names = [
+        "Denoiser",
+        "PSNR (dB)",
+        *(["Published"] if published else []),
+        "SSIM",
+        "Gain (dB)",
+        "MP/s",
+        "Memory",
+        "Parameters",
+    ]
+    head = "".join(f"<th scope='col'>{name}</th>" for name in names)
+    best = {name: max(_finite(getattr(score, name)) for score in scores) for name in ("psnr", "ssim", "gain", "speed")}
+    body = "".join(f"<tr>{_cells(table, score, published, best)}</tr>" for score in scores)
+    noisy = f"noisy input {_decimal(scores[0].noisy_psnr, 2)} dB, SSIM {_decimal(scores[0].noisy_ssim, 4)}"
+    return (
+        f"<h2>{_text(case_words(*case))}</h2><p class='lead'>{noisy}</p>"
+        f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _finite(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
+
+
+def _cells(table: DenoiseTable, score: Score, published: bool, best: dict[str, float]) -> str:
+    model, reference = table.models.get(score.denoiser), reference_of(table, score)
+
+    def cell(name: str, words: str) -> str:
+        return f"<td{' class=best' if getattr(score, name) == best[name] else ''}>{words}</td>"
+
+    cells = [f"<td>{_text(score.denoiser)}</td>", cell("psnr", _decimal(score.psnr, 2))]
+    cells += [f"<td>{_decimal(reference, 2)}</td>"] if published else []
+    cells += [
+        cell("ssim", _decimal(score.ssim, 4)),
+        cell("gain", f"{score.gain:+.2f}"),
+        cell("speed", f"{score.speed:.3g}"),
+    ]
+    cells += [
+        f"<td>{byte_words(score.peak_bytes)}</td>",
+        f"<td>{parameter_words(model.parameters if model else 0)}</td>",
+    ]
+    return "".join(cells)
+
+
+def _decimal(value: float | None, decimals: int) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{decimals}f}"
+
+
+def _example_rows(examples: Sequence[Example], folder: Path) -> list[str]:
+    rows = []
+    for case, image in dict.fromkeys((example.case, example.image) for example in examples):
+        own = [example for example in examples if (example.case, example.image) == (case, image)]
+        figures = "".join(_figure(example, folder) for example in own)
+        rows.append(f"<h2>{_text(image)}, {_text(case)}</h2><div class='examples'>{figures}</div>")
+    return rows
+
+
+def _figure(example: Example, folder: Path) -> str:
+    words = example.label if math.isinf(example.psnr) else f"{example.label} · {example.psnr:.2f} dB"
+    data = _data((folder / example.file).read_bytes())
+    return f"<figure><img src='{data}' alt='{_text(words)}'><figcaption>{_text(words)}</figcaption></figure>"
+
+
+def _settings(table: DenoiseTable) -> str:
+    lines = "".join(f"<dt>{_text(name)}</dt><dd>{_text(str(value))}</dd>" for name, value in table.settings.items())
+    return f"<h2>Settings</h2><dl>{lines}</dl>"
