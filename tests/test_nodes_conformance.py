@@ -15,7 +15,7 @@ NODES = sorted(NODE_CLASS_MAPPINGS)
 IMAGE_NODES = [name for name in NODES if node_calls.takes_only_images(name)]
 SNAPSHOT = Path(__file__).with_name("node_snapshot.json")
 UPDATE = "REALDENOISE_UPDATE_SNAPSHOT"
-SLOW = {"RealDenoiseZeroShot"}
+SLOW = {"RealDenoiseTrainDenoiser", "RealDenoiseZeroShot"}
 
 
 @pytest.mark.parametrize("node_id", NODES)

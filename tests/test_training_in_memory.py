@@ -216,6 +216,12 @@ def test_wide_ranges_are_drawn_in_the_logarithm():
     assert not noise_range("gaussian", 0, 60).logarithmic and not noise_range("gaussian", 5, 50).logarithmic
 
 
+@pytest.mark.parametrize(("kind", "low", "high"), [("gaussian", 30, 20), ("jpeg", 0, 50), ("random_impulse", 0, 101)])
+def test_ranges_of_noise_are_checked(kind, low, high):
+    with pytest.raises(RecipeError, match="the noise range is"):
+        noise_range(kind, low, high)
+
+
 def test_every_kind_of_network_has_its_objective():
     kinds = {objective_for(Spec("x", a, conditioning=c)) for a, c in (("U", "alpha"), ("DenoisingVAE", "none"))}
     assert kinds == {"interpolation", "elbo"} and objective_for(Spec("x", "DnCNN")) == "regression"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..imaging.layout import split
 from ..imaging.level import DenoiseError
+from ..imaging.noise import NOISE_KINDS
 from ..imaging.randomness import generator
 from ..models.card import STRUCTURE
 from ..models.contract import Spec
@@ -22,7 +23,7 @@ from ..monitor import Monitor
 from .checkpoint import save_network
 from .network import make_student
 from .objectives import Student
-from .recipe import Data, NoisePart, Optimiser, Recipe, Schedule, Validation
+from .recipe import Data, NoisePart, Optimiser, Recipe, RecipeError, Schedule, Validation
 from .run import metadata
 from .samples import TensorSource, make_noisy
 from .trainer import OnRow, Trained, Trainer
@@ -72,7 +73,17 @@ class Lesson:
 
 
 def noise_range(kind: str, low: float, high: float) -> NoisePart:
-    """Noise of one kind with amounts from low to high on the node scale. Raises RecipeError."""
+    """Noise of one kind with amounts from low to high on the node scale.
+
+    Raises:
+        RecipeError: an unknown kind, or amounts it does not know.
+    """
+    known = NOISE_KINDS.get(kind)
+    if known is not None and not known.minimum <= low <= high <= known.maximum:
+        raise RecipeError(
+            f"the noise range is {low:g} to {high:g}, but {known.label} noise takes {known.minimum:g} to "
+            f"{known.maximum:g} ({known.unit}); try {known.default:g}."
+        )
     return NoisePart(kind, low, high, logarithmic=low > 0 and high > WIDE_RANGE * low)
 
 
