@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..imaging.noise import NOISE_KINDS, add_noise
-from ..imaging.sample_photos import CREDITS, load_sample
+from ..imaging.sample_photos import ALL, CREDITS, credit, load_sample
 from .common import answer
 from .registry import node
 
@@ -29,7 +29,10 @@ class SamplePhoto:
         """Inputs in the order of saved workflows: append only."""
         return {
             "required": {
-                "picture": (list(CREDITS), {"default": "cat", "tooltip": "Which photograph."}),
+                "picture": (
+                    [*CREDITS, ALL],
+                    {"default": "cat", "tooltip": "Which photograph, or the middle of all four as a batch."},
+                ),
                 "iso": (
                     "INT",
                     {
@@ -47,4 +50,4 @@ class SamplePhoto:
         """The noise depends on the sensitivity alone, so that every machine shows the same picture."""
         clean = load_sample(picture)
         noisy = add_noise(clean, "camera", NOISE_KINDS["camera"].amount(iso), SEED) if iso else clean
-        return answer(CREDITS[picture], noisy, clean, CREDITS[picture])
+        return answer(credit(picture), noisy, clean, credit(picture))

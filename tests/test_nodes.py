@@ -14,7 +14,7 @@ from realdenoise.nodes.loader import LoadDenoiser
 from realdenoise.nodes.meter import PSNRMeter
 from realdenoise.nodes.noise import AddNoise
 from realdenoise.nodes.sampler import RealWorldInterpolationSampler
-from realdenoise.imaging.sample_photos import CREDITS, FOLDER
+from realdenoise.imaging.sample_photos import ALL, CREDITS, FOLDER
 from realdenoise.nodes.samples import SamplePhoto
 
 ADD = {"seed": 3, "first_frame": 0, "clip": False}
@@ -169,6 +169,8 @@ def test_every_sample_is_credited_and_noisy_by_the_same_amount_each_time():
     assert torch.equal(first, second) and "SpaceX" in credit
     assert 20 < float(realdenoise.psnr(clean, first)) < 30
     assert torch.equal(*SamplePhoto().open("rocket", 0)["result"][:2])
+    batch = SamplePhoto().open(ALL, 0)["result"]
+    assert batch[1].shape == (4, 300, 300, 3) and "NASA" in batch[2]
 
 
 def test_compare_hands_out_both_pictures_side_by_side():
