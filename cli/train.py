@@ -20,6 +20,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/NAME)")
     parser.add_argument("--minutes", type=float, metavar="M", help="train for M minutes instead of the recipe's length")
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these weights: a bundled name or a file")
+    parser.add_argument(
+        "--adapter",
+        choices=("lora",),
+        help="train low-rank adapters instead of all weights: a file below 1 MB that is added to the weights of --init",
+    )
+    parser.add_argument("--rank", type=int, default=8, metavar="R", help="size of the adapters (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--seed", type=int, help="another seed than the recipe's")
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             device=str(resolve_device(args.device)),
             precision=args.precision,
             resume=args.resume,
+            adapter_rank=args.rank if args.adapter else None,
             monitor=Monitor(progress),
             on_row=row,
         )

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from realdenoise.imaging.metrics import psnr
+from realdenoise.imaging.noise import NOISE_KINDS
 from realdenoise.models.loader import load_denoiser
 from realdenoise.monitor import Monitor
 from realdenoise.training.checkpoint import load_checkpoint
+from realdenoise.training.network import make_student
+from realdenoise.training.objectives import objectives
 from realdenoise.training.recipe import Recipe, RecipeError, bundled_recipes, load_recipe, recipe_from
 from realdenoise.training.run import train_from_folders
 from realdenoise.training.samples import FolderSource, TensorSource, cut, make_noisy
@@ -57,6 +61,18 @@ def test_every_bundled_recipe_is_valid():
     assert {"interpolation_unet", "dncnn_color_blind", "tutorial_dncnn"} <= set(bundled_recipes())
     for name in bundled_recipes():
         assert load_recipe(name).name == name
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_every_bundled_recipe_starts(name):
+    """Its network can be built from its options, its objective is known, and its noise lies in the kinds' ranges."""
+    plan = load_recipe(name)
+    student = make_student(plan)
+    assert student.spec.architecture == plan.network and plan.objective in objectives()
+    assert sum(p.numel() for p in student.network.parameters() if p.requires_grad) > 100_000
+    for part in plan.noise:
+        kind = NOISE_KINDS[part.kind]
+        assert kind.minimum <= part.low <= part.high <= kind.maximum, part.kind
 
 
 @pytest.mark.parametrize(
@@ -251,6 +267,23 @@ def test_a_run_leaves_weights_that_load_a_log_and_a_chart(root, tmp_path):
     assert Image.open(tmp_path / "out" / "chart.png").size == (960, 720)
     assert "broken.jpg: unreadable" in (tmp_path / "out" / "skipped.txt").read_text()
     assert not list((tmp_path / "out").glob("*.tmp"))
+
+
+def test_adapters_for_given_weights(root, tmp_path):
+    base = recipe(schedule={"steps": 20, "learning_rate": 3e-3})
+    _, weights = train_from_folders(base, tmp_path / "base", root=root, precision="fp32")
+    plan = replace(recipe(schedule={"steps": 60, "learning_rate": 2e-2}), init=str(weights), name="mine")
+    trained, adapter = train_from_folders(plan, tmp_path / "mine", root=root, precision="fp32", adapter_rank=6)
+    assert adapter.name == "mine_lora.safetensors" and adapter.stat().st_size < 30_000
+    probes = probes_from_folders(plan, root)
+    quality = []
+    for strength in (0.0, 1.0):
+        denoiser = load_denoiser(weights, device="cpu", precision="fp32", adapter=adapter, strength=strength)
+        quality.append(np.mean([psnr(p.clean, denoiser(p.noisy).clamp(0, 1)) for p in probes]))
+    assert quality[1] > quality[0] + 0.5
+    assert quality[1] == pytest.approx(trained.progress.best, abs=0.02)
+    with pytest.raises(RecipeError, match="'init' is missing"):
+        train_from_folders(recipe(), tmp_path, root=root, adapter_rank=6)
 
 
 def test_an_interrupted_run_leaves_the_best_so_far(root, tmp_path):

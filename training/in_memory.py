@@ -17,14 +17,14 @@ from ..imaging.noise import NOISE_KINDS
 from ..imaging.randomness import generator
 from ..models.card import STRUCTURE
 from ..models.contract import Spec
-from ..models.lora import KIND, METADATA, RANK, adapted, adapter_tensors, with_adapter
+from ..models.lora import RANK, adapted, adapter_tensors, with_adapter
 from ..models.quantise import is_quantised
 from ..monitor import Monitor
 from .checkpoint import save_network
 from .network import make_student
 from .objectives import Student
 from .recipe import Data, NoisePart, Optimiser, Recipe, RecipeError, Schedule, Validation
-from .run import metadata
+from .run import metadata, save_adapter
 from .samples import TensorSource, make_noisy
 from .trainer import OnRow, Trained, Trainer
 from .validation import VALIDATION_STEP, Probe, validate
@@ -157,7 +157,7 @@ class Apprentice:
         words = {key: value for key, value in card.items() if key in KEPT}
         words |= metadata(self.recipe, trained) | {"started from": self._original.spec.name}
         if self.adapter:
-            save_network(adapter_tensors(trained.state), file, {**words, METADATA: KIND})
+            save_adapter(trained.state, file, words)
         else:
             save_network(trained.state, file, words)
 

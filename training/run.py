@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,12 @@ import torch
 from PIL import Image
 
 from ..imaging.charts import Series, line_chart
+from ..models.lora import KIND, METADATA, adapted, adapter_tensors
 from ..monitor import Monitor
 from .checkpoint import Progress, save_network, write_atomically
-from .recipe import Recipe
+from .network import make_student
+from .objectives import Student
+from .recipe import Recipe, RecipeError
 from .samples import FolderSource
 from .trainer import Trained, Trainer
 from .validation import probes_from_folders
@@ -30,6 +33,7 @@ def train_from_folders(
     device: str = "cpu",
     precision: str = "auto",
     resume: bool = False,
+    adapter_rank: int | None = None,
     monitor: Monitor | None = None,
     on_row: Callable[[int, float, float, float], None] | None = None,
 ) -> tuple[Trained, Path]:
@@ -37,14 +41,17 @@ def train_from_folders(
 
     Args:
         root: folder that the recipe's relative data folders lie in.
+        adapter_rank: learn low-rank adapters for the recipe's `init` instead of all weights; the file is then called
+            `<name>_lora.safetensors` and holds them alone.
         on_row: see `Trainer.run`; the log and the chart on disk are brought up to date before each call.
 
     Returns:
         The result and the path of the weight file. Interrupting leaves the best weights so far there, too.
 
     Raises:
-        RecipeError: see `Trainer` and `FolderSource`.
+        RecipeError: see `Trainer` and `FolderSource`; adapters without `init`. DenoiseError: see `adapted`.
     """
+    student = None if adapter_rank is None else _adapter_student(recipe, adapter_rank)
     source = FolderSource(recipe, root)
     trainer = Trainer(
         recipe,
@@ -54,6 +61,7 @@ def train_from_folders(
         precision=precision,
         folder=out,
         resume=resume,
+        student=student,
     )
     write_atomically(out / "skipped.txt", lambda path: path.write_text(_skipped(source.skipped), encoding="utf-8"))
 
@@ -62,13 +70,30 @@ def train_from_folders(
         if on_row is not None:
             on_row(*values)  # type: ignore[arg-type]
 
-    weights = out / f"{recipe.name}.safetensors"
+    weights = out / f"{recipe.name}{'' if student is None else '_lora'}.safetensors"
     try:
         trained = trainer.run(monitor, row)
     finally:
         trained = trainer.result()
-        save_network(trained.state, weights, metadata(recipe, trained))
+        words = metadata(recipe, trained)
+        if student is None:
+            save_network(trained.state, weights, words)
+        else:
+            save_adapter(trained.state, weights, words | {"started from": recipe.init})
     return trained, weights
+
+
+def _adapter_student(recipe: Recipe, rank: int) -> Student:
+    """The recipe's network with new adapters."""
+    if not recipe.init:
+        raise RecipeError("recipe entry 'init' is missing; adapters need weights to add to, so pass --init too.")
+    student = make_student(recipe)
+    return replace(student, network=adapted(student.network, rank, recipe.seed))
+
+
+def save_adapter(state: Mapping[str, torch.Tensor], path: Path, words: Mapping[str, str]) -> None:
+    """The adapters alone, out of an adapted network's state, as fp16 safetensors."""
+    save_network(adapter_tensors(state), path, {**words, METADATA: KIND})
 
 
 def _skipped(skipped) -> str:
