@@ -14,16 +14,8 @@ from PIL import Image, ImageFile, ImageOps, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
 from .. import host
-from ..imaging.files import writing
+from ..imaging.files import inside, next_number, writing
 from .graph import WorkflowError
-
-
-def _inside(root: Path, name: str) -> Path:
-    """A file below a folder. Raises WorkflowError for a name that leads out of it."""
-    path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise WorkflowError(f"'{name}' leads out of the folder {root.name}; use a name inside it.")
-    return path
 
 
 def _named(image: str) -> Path:
@@ -32,7 +24,7 @@ def _named(image: str) -> Path:
     for folder in ("input", "output", "temp"):
         if image.endswith(f" [{folder}]"):
             name, kind = image.removesuffix(f" [{folder}]"), folder
-    return Path(name) if Path(name).is_absolute() else _inside(host.folder(kind), name)
+    return Path(name) if Path(name).is_absolute() else inside(host.folder(kind), name)
 
 
 def _upright(frame: Image.Image) -> Image.Image:
@@ -103,9 +95,9 @@ class SaveImage:
 
     def save(self, images: torch.Tensor, filename_prefix: str, prompt: Any = None, extra_pnginfo: Any = None) -> dict:
         """One file per frame, with the workflow inside."""
-        first = _inside(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
+        first = inside(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
         first.parent.mkdir(parents=True, exist_ok=True)
-        number, files = _next_number(first), []
+        number, files = next_number(first), []
         about = PngInfo()
         for key, value in {"prompt": prompt, **(extra_pnginfo or {})}.items():
             if value is not None:
@@ -134,12 +126,6 @@ def file_prefix(text: str, width: int, height: int) -> str:
         return re.sub("|".join(letters), lambda match: now.strftime(letters[match[0]]), found[1])
 
     return re.sub(r"%date:([^%]*)%", date, text)
-
-
-def _next_number(first: Path) -> int:
-    start = f"{first.name}_"
-    taken = [p.stem[len(start) :].split("_")[0] for p in first.parent.glob("*.png") if p.name.startswith(start)]
-    return max((int(number) for number in taken if number.isdigit()), default=0) + 1
 
 
 class PreviewImage:

@@ -43,8 +43,10 @@ class PictureInfo:
     """What a file says beside its pixels, so that the result can be written alike.
 
     gray: no colour. bits: per channel, 32 = floating point. scale: what the values were divided by to fit into [0,1].
+    suffix: the ending of its name.
     """
 
+    suffix: str = ".png"
     gray: bool = False
     bits: int = 8
     scale: float = 1.0
@@ -88,10 +90,10 @@ def _load_opened(opened: Image.Image, path: Path) -> tuple[Tensor, PictureInfo]:
     metadata = read_metadata(opened)
     if bits == 16:
         image = turn(read_deep(path), opened.getexif().get(ORIENTATION, 1))
-        return image, PictureInfo(image.shape[-1] == 1, bits, metadata=metadata)
+        return image, PictureInfo(path.suffix.lower(), image.shape[-1] == 1, bits, metadata=metadata)
     upright = ImageOps.exif_transpose(opened)
     gray = upright.mode in ("1", "L", "LA", "La")
-    return _to_tensor(upright, gray), PictureInfo(gray, metadata=metadata)
+    return _to_tensor(upright, gray), PictureInfo(path.suffix.lower(), gray, metadata=metadata)
 
 
 def _load_floating(path: Path) -> tuple[Tensor, PictureInfo]:
@@ -100,7 +102,7 @@ def _load_floating(path: Path) -> tuple[Tensor, PictureInfo]:
         raise PictureError(f"'{path}' contains NaN or infinity; repair it first.")
     scale = max(1.0, float(image[..., :3].max()))
     image[..., :3] /= scale
-    return image, PictureInfo(image.shape[-1] == 1, bits=32, scale=scale)
+    return image, PictureInfo(FLOATING, image.shape[-1] == 1, bits=32, scale=scale)
 
 
 def turn(image: Tensor, orientation: int) -> Tensor:
@@ -162,6 +164,7 @@ def save_picture(
     if image.shape[-1] == 4 and FORMATS.get(suffix) == "JPEG":
         raise PictureError(f"'{path}' cannot hold transparency; use .png, .webp or .tif.")
     if suffix == FLOATING or (suffix in DEEP and info.bits > 8):
+        image = as_gray(image) if info.gray and image.shape[-1] == 3 else image
         content = deep_bytes(torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1), suffix, info.metadata)
     elif FORMATS[suffix] == "TIFF":
         content = tiff_bytes(np.asarray(to_pillow(image, info.gray)).reshape(*image.shape[:2], -1), info.metadata)
@@ -184,11 +187,31 @@ def _encoded(picture: Image.Image, file_format: str, metadata: Metadata, quality
 
 def to_pillow(image: Tensor, gray: bool = False) -> Image.Image:
     """[H,W,C] in [0,1], C = 1, 3 or 4 → 8 bits, rounded: L, RGB or RGBA; LA when `gray` has alpha."""
-    if gray and image.shape[-1] > 1:
-        image = torch.cat([image[..., :3].float().mean(dim=-1, keepdim=True), image[..., 3:].float()], dim=-1)
+    image = as_gray(image) if gray else image
     levels = image.float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8).contiguous().numpy()
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[levels.shape[-1]]
     return Image.frombytes(mode, (levels.shape[1], levels.shape[0]), levels.tobytes())
+
+
+def as_gray(image: Tensor) -> Tensor:
+    """[…,1, 3 or 4] → […,1 or 2]: the mean of the colours, and alpha if there is one."""
+    return torch.cat([image[..., :3].float().mean(dim=-1, keepdim=True), image[..., 3:].float()], dim=-1)
+
+
+def inside(root: Path, name: str) -> Path:
+    """A file below a folder. Raises PictureError for a name that leads out of it."""
+    path = (root / name).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise PictureError(f"'{name}' leads out of the folder {root.name}; use a name inside it.")
+    return path
+
+
+def next_number(first: Path) -> int:
+    """The number behind the highest in files like `first`_00001_.png of its folder; 1 when there is none."""
+    start = f"{first.name}_"
+    found = first.parent.iterdir() if first.parent.is_dir() else ()
+    taken = (path.name[len(start) :].split("_")[0] for path in found if path.name.startswith(start))
+    return max((int(number) for number in taken if number.isdigit()), default=0) + 1
 
 
 @contextmanager
