@@ -109,21 +109,22 @@ def _by(method: str, frame: Tensor) -> float:
 
 def _measure(frame: Tensor) -> NoiseMeasurement:
     planes = planes_of(frame)
-    raw, white = _pca(planes)
+    typical, white = _pca(planes)
     flat = flat_areas(planes)
-    return NoiseMeasurement(white, None if flat is None else flat.sigma, is_correlated(planes, raw, flat))
+    return NoiseMeasurement(white, None if flat is None else flat.sigma, is_correlated(planes, typical, flat))
 
 
 def _pca(planes: Tensor) -> tuple[float, float]:
-    """Sigma of [C,H,W] as the picture stands, and as it was before clipping."""
+    """Sigma of [C,H,W] as the median patch has it, and as the flat ones had it before clipping."""
     patches = patches_of(planes)
     if patches is None:
         sigma = mad_sigma(planes)
         return sigma, sigma
     detail = patches.detail
-    sigma = flat_sigma(noise_space(detail.flatten(1)), patches.independent)
+    space = noise_space(detail.flatten(1))
+    sigma = flat_sigma(space, patches)
     clipped = sigma > 0 and is_clipped(planes)
-    return sigma, _before_clipping(detail, patches, sigma) if clipped else sigma
+    return space.typical, _before_clipping(detail, patches, sigma) if clipped else sigma
 
 
 def _before_clipping(detail: Tensor, patches: Patches, sigma: float) -> float:
@@ -137,7 +138,7 @@ def _before_clipping(detail: Tensor, patches: Patches, sigma: float) -> float:
             break
         asked = least >= enough
         scaled = detail[asked] / share[asked].sqrt()[..., None]
-        previous, sigma = sigma, flat_sigma(noise_space(scaled.flatten(1)), patches.independent)
+        previous, sigma = sigma, flat_sigma(noise_space(scaled.flatten(1)), patches)
         if abs(sigma - previous) <= AGREEMENT * sigma:
             break
     return sigma

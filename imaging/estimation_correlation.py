@@ -6,25 +6,25 @@ import torch
 from torch import Tensor
 
 from .estimation_flat import FlatAreas
-from .estimation_pca import flat_sigma, noise_space
+from .estimation_pca import noise_space
 from .patches import cut
 
 SIDE = 5
 LIMIT = 8_000
 """Patches of each of the four pictures that are left when every second pixel is dropped."""
 SMALLEST = 64
-COLOUR_THRESHOLD = 1.15
-"""White noise in colour photographs gives 0.99 to 1.04; demosaiced or JPEG-compressed noise 1.3 and more."""
-GRAY_THRESHOLD = 5.0
+COLOUR_THRESHOLD = 1.3
+"""White noise in colour photographs gives 0.99 to 1.05 (at sigma 2, up to 1.2), demosaiced noise 1.8 and more, noise of
+sigma 5 in a JPEG of quality 90 1.4 and more."""
+GRAY_THRESHOLD = 6.0
 
 
 def coarse_sigma(planes: Tensor) -> float | None:
-    """Sigma of a colour picture [3,H,W] measured on every second pixel, all four ways; None for a small picture."""
+    """Typical sigma of a colour picture [3,H,W] on every second pixel, all four ways; None for a small picture."""
     if min(planes.shape[-2:]) < SMALLEST:
         return None
     phases = [cut(planes[:, y::2, x::2], SIDE, LIMIT) for y in (0, 1) for x in (0, 1)]
-    detail = torch.cat([phase.detail.flatten(1) for phase in phases])
-    return flat_sigma(noise_space(detail), phases[0].independent)
+    return noise_space(torch.cat([phase.detail.flatten(1) for phase in phases])).typical
 
 
 def is_correlated(planes: Tensor, fine: float, flat: FlatAreas | None) -> bool:
@@ -35,7 +35,7 @@ def is_correlated(planes: Tensor, fine: float, flat: FlatAreas | None) -> bool:
     for the spectrum of their flat areas, and fine texture all over, under weak noise, passes for correlated noise.
 
     Args:
-        fine: sigma measured on all pixels, without correction for clipping. flat: of the same picture.
+        fine: typical sigma measured on all pixels. flat: of the same picture.
     """
     if planes.shape[0] > 1:
         coarse = coarse_sigma(planes)

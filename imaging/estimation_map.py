@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .estimation import estimate_sigma, frames_of, measure_noise, patches_of, planes_of, space_of
-from .estimation_pca import NoiseSpace
+from .estimation_pca import NoiseSpace, sigma_of_median
 from .patches import Patches
 
 SPACING = 4
@@ -57,5 +57,4 @@ def _local_sigma(space: NoiseSpace, patches: Patches, window: int) -> Tensor:
     padded = F.pad(energy, (pads[1], pads[1], pads[0], pads[0]), mode="replicate")
     windows = padded.unfold(2, sides[0], strides[0]).unfold(3, sides[1], strides[1])
     median = windows.flatten(-2).median(dim=-1).values[0, 0]
-    # The median of a chi-square over n is (1 − 2/(9n))³ (Wilson & Hilferty 1931).
-    return (median / (1 - 2 / (9 * space.squares.shape[1])) ** 3).sqrt()
+    return sigma_of_median(median, space.squares.shape[1])

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .patches import Patches
+
 LEAST_SHARE = 0.4
 """Share of the directions that always counts as noise: fewer would pick the smallest by chance."""
 CONFIDENCE = 3.0
 """Standard errors by which estimates from flatter patches must fall below to be preferred."""
 FEWEST_PATCHES = 50
 LONGEST_HALVING = 9
+TINY = 1e-20
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class NoiseSpace:
     def energy(self) -> Tensor:
         """[N] mean square in the noise directions: each patch's own estimate of the noise variance."""
         return self.squares.mean(dim=1)
+
+    @property
+    def typical(self) -> float:
+        """Standard deviation in the noise directions of the median patch that holds any noise."""
+        energy = self.energy
+        energy = energy[energy > 0]
+        return float(sigma_of_median(energy.median(), self.squares.shape[1])) if len(energy) else 0.0
 
 
 def noise_space(detail: Tensor) -> NoiseSpace:
@@ -61,23 +71,43 @@ def redundant(variances: Tensor) -> int:
     return int(fits[-1]) + 1 if len(fits) else 1
 
 
-def flat_sigma(space: NoiseSpace, independent: float) -> float:
+def sigma_of_median(energy: Tensor, count: int) -> Tensor:
+    """Median energies over `count` directions → sigma; a chi-square's median is (1 − 2/(9n))³ of its mean."""
+    return (energy / (1 - 2 / (9 * count)) ** 3).sqrt()
+
+
+def flat_sigma(space: NoiseSpace, patches: Patches) -> float:
     """Standard deviation in the noise directions of the flattest patches, as many as agree with each other.
 
-    White noise in the noise directions knows nothing of the picture directions, so choosing patches by `texture` does
-    not bias it. Texture only adds: the largest share of patches is taken that no smaller, flatter share
-    contradicts (Lepski's rule).
+    White noise in the noise directions knows nothing of the other directions, so choosing flat patches does not bias
+    it. Texture only adds: the largest share of patches is taken that no smaller, flatter share contradicts (Lepski's
+    rule).
 
     Args:
-        independent: see `Patches.independent`.
+        patches: those the space was made of; their number of channels and their overlap matter here.
     """
-    flattest = space.squares[space.texture.argsort()]
+    flattest = _flattest_first(space, patches.values.shape[1] > 1)
     counts = [len(flattest) >> k for k in range(LONGEST_HALVING + 1) if len(flattest) >> k >= FEWEST_PATCHES]
     counts = counts or [len(flattest)]
     sigmas = [float(flattest[:count].mean(dim=0).median().sqrt()) for count in counts]
-    errors = [(2 * count * space.squares.shape[1] * independent) ** -0.5 for count in counts]
+    errors = [(2 * count * space.squares.shape[1] * patches.independent) ** -0.5 for count in counts]
     for index, (sigma, error) in enumerate(zip(sigmas, errors, strict=True)):
         flatter = zip(sigmas[index + 1 :], errors[index + 1 :], strict=True)
         if all(sigma <= other * (1 + CONFIDENCE * (error + spread)) for other, spread in flatter):
             return sigma
     return sigmas[-1]
+
+
+def _flattest_first(space: NoiseSpace, colour: bool) -> Tensor:
+    """The squares with the patches in order of flatness.
+
+    In colour, flat is what has little texture for its noise, so that noise that varies over the picture is met
+    everywhere: one half of the noise directions chooses the patches on which the other half is measured. Gray
+    pictures have texture in their noise directions too, which would pass for noise; there, flat is what has little
+    texture.
+    """
+    if not colour:
+        return space.squares[space.texture.argsort()]
+    halves = space.squares[:, ::2], space.squares[:, 1::2]
+    orders = [(space.texture / (half.mean(dim=1) + TINY)).argsort() for half in halves]
+    return torch.cat([halves[1][orders[0]], halves[0][orders[1]]], dim=1)

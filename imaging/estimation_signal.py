@@ -10,6 +10,7 @@ from torch import Tensor
 from .estimation import estimate_sigma, frames_of, patches_of, planes_of, space_of
 from .estimation_clipping import is_clipped
 from .estimation_pca import NoiseSpace, flat_sigma
+from .patches import Patches
 
 BINS = 24
 """Narrow, because flat patches are sought in each and the darker ones of a bin look flatter."""
@@ -52,14 +53,14 @@ def _frame(frame: Tensor) -> PoissonGaussian:
     # A direction mixes channels: its variance is a·(mean weighted by its squared entries) + b.
     share = space.weights.view(planes.shape[0], -1).sum(dim=1).float()
     signal = patches.means @ share
-    curve = _curve(space, signal, patches.independent)
+    curve = _curve(space, signal, patches)
     if is_clipped(planes):
         margin = SAFE_DISTANCE * curve[1].sqrt()
         curve = curve[:, (curve[0] > margin) & (curve[0] < 1 - margin)]
     return fit_line(*curve)
 
 
-def _curve(space: NoiseSpace, signal: Tensor, independent: float) -> Tensor:
+def _curve(space: NoiseSpace, signal: Tensor, patches: Patches) -> Tensor:
     """Bins of equal brightness range: [3,n] float64 mean signals, noise variances, and weights."""
     low, high = float(signal.min()), float(signal.max())
     bins = ((signal - low) / max(high - low, 1e-9) * BINS).long().clamp_max(BINS - 1)
@@ -69,7 +70,7 @@ def _curve(space: NoiseSpace, signal: Tensor, independent: float) -> Tensor:
         if int(inside.sum()) < FEWEST_PER_BIN:
             continue
         part = NoiseSpace(space.squares[inside], space.texture[inside], space.weights)
-        variance = flat_sigma(part, independent) ** 2
+        variance = flat_sigma(part, patches) ** 2
         points.append((float(signal[inside].mean()), variance, float(inside.sum()) ** 0.5))
     return torch.tensor(points, dtype=torch.float64).view(-1, 3).T
 

@@ -146,6 +146,17 @@ def test_sigma_map_of_two_levels():
     assert (ratio[..., 160:] - 1).abs().quantile(0.9) < 0.12
 
 
+def test_noise_that_varies_over_the_picture_is_not_called_correlated():
+    clean = planes(load_sample("coffee")[:, 40:296, 40:296])
+    ramp = torch.linspace(5, 60, 256).expand(1, 1, 256, 256) / 255
+    noisy = clean + ramp * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    measured = measure_noise(noisy)[0]
+    assert not measured.correlated
+    assert measured.white == pytest.approx(ramp.square().mean().sqrt().item(), rel=0.05)
+    ratio = (estimate_sigma_map(noisy) / ramp)[..., 64:]
+    assert ratio.mean().item() == pytest.approx(1, abs=0.04)
+
+
 def test_sigma_map_is_even_where_the_noise_is():
     found = estimate_sigma_map(noisy_sample("astronaut", 25 / 255)) * 255
     assert found.mean().item() == pytest.approx(25, rel=0.05)
