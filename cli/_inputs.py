@@ -30,7 +30,35 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    parser.add_argument("--tile", type=int, default=0, metavar="PIXELS", help="side of a tile; 0 = automatic")
+    parser.add_argument("--tile", type=natural, default=0, metavar="PIXELS", help="side of a tile; 0 = automatic")
+
+
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say how a picture is denoised and written."""
+    parser.add_argument("--sigma", type=level, metavar="S", help="noise level on the 0–255 scale; default: automatic")
+    parser.add_argument("--steps", type=positive, default=1, metavar="N", help="interpolation steps (default: 1)")
+    parser.add_argument("--method", default="improved", choices=("improved", "origin"), help="how steps are taken")
+    parser.add_argument(
+        "--strength", type=share, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
+    )
+    parser.add_argument(
+        "--quality", type=percent, default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (default: 95)"
+    )
+
+
+def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
+    """[1,H,W,C] → the same, denoised as the options say."""
+    from ..api import denoise
+
+    return denoise(
+        image,
+        denoiser,
+        sigma=None if args.sigma is None else args.sigma / 255,
+        steps=args.steps,
+        method=args.method,
+        strength=args.strength,
+        monitor=monitor,
+    )
 
 
 def open_denoiser(args: argparse.Namespace):
@@ -44,6 +72,13 @@ def positive(text: str) -> int:
     """An argparse type: a whole number from 1."""
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """An argparse type: a whole number from 0."""
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
 
 

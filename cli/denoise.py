@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import Job, add_denoiser_options, jobs, level, open_denoiser, percent, positive, share
+from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, open_denoiser
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -20,15 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
     add_denoiser_options(parser)
-    parser.add_argument("--sigma", type=level, metavar="S", help="noise level on the 0–255 scale; default: automatic")
-    parser.add_argument("--steps", type=positive, default=1, metavar="N", help="interpolation steps (default: 1)")
-    parser.add_argument("--method", default="improved", choices=("improved", "origin"), help="how steps are taken")
-    parser.add_argument(
-        "--strength", type=share, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
-    )
-    parser.add_argument(
-        "--quality", type=percent, default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (default: 95)"
-    )
+    add_method_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.set_defaults(run=run)
 
@@ -63,20 +55,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
-    from ..api import denoise
     from ..imaging.files import PictureError, load_picture, save_picture
 
     if job.target.exists() and not args.overwrite:
         raise PictureError(f"'{job.target}' exists; add --overwrite to replace it.")
     image, info = load_picture(job.source)
-    clean = denoise(
-        image,
-        denoiser,
-        sigma=None if args.sigma is None else args.sigma / 255,
-        steps=args.steps,
-        method=args.method,
-        strength=args.strength,
-        monitor=monitor,
-    )
+    clean = clean_picture(image, denoiser, args, monitor)
     job.target.parent.mkdir(parents=True, exist_ok=True)
     save_picture(clean[0], job.target, info, args.quality)

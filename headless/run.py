@@ -98,6 +98,7 @@ def _put_in(prompt: Prompt, classes: dict[str, type], picture: Path, remark: Cal
     samples = [node_id for node_id, node in prompt.items() if node["class_type"] == SAMPLE]
     if samples:
         image, _ = load_picture(picture)
+        image = image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image
         classes[SAMPLE] = _stand_in(classes[SAMPLE], image, picture.name)
         links = (value for node in prompt.values() for value in node["inputs"].values() if is_link(value))
         if remark is not None and any(link[0] in samples and link[1] == CLEAN for link in links):

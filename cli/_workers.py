@@ -1,0 +1,82 @@
+"""Denoising many files: every device has a denoiser, and files are read and written while it works."""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+
+from ..imaging.estimation import estimate_sigma
+from ..imaging.files import load_picture, save_picture
+from ..imaging.level import DenoiseError
+from ..models.loader import load_denoiser
+from ._errors import named
+from ._inputs import clean_picture
+from ._manifest import Row
+
+THREADS_PER_DEVICE = 3
+"""One computes, one reads, one writes."""
+PAUSE_SECONDS = 0.2
+FAILURES = (ValueError, TypeError, OSError, RuntimeError)
+
+
+def all_devices(device: str) -> list[str]:
+    """'auto' → every CUDA device, else the one that 'auto' means; anything else as it is."""
+    if device == "auto" and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [device]
+
+
+class Workers:
+    """Args: the command's options. Raises DenoiseError or ValueError when there is no such denoiser or device."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._free: queue.SimpleQueue = queue.SimpleQueue()
+        self._devices = all_devices(args.device)
+        for device in self._devices:
+            self._free.put(load_denoiser(args.denoiser, device=device, precision=args.precision, tile=args.tile))
+        self._stop = threading.Event()
+
+    def work(self, files: Sequence[Path], source: Path, target: Path) -> Iterator[Row]:
+        """A row for every file, as they are finished."""
+        pool = ThreadPoolExecutor(THREADS_PER_DEVICE * len(self._devices))
+        try:
+            tasks = [pool.submit(self._file, file, source / file, target / file) for file in files]
+            for task in as_completed(tasks):
+                yield task.result()
+        finally:
+            self._stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _file(self, name: Path, source: Path, target: Path) -> Row:
+        started = time.perf_counter()
+        for attempt in range(self._args.retries + 1):
+            try:
+                sigma = self._denoise(source, target)
+                return Row(name.as_posix(), f"{sigma:.2f}", f"{time.perf_counter() - started:.3f}")
+            except FAILURES as error:
+                hopeless = isinstance(error, (DenoiseError, TypeError, FileNotFoundError))
+                if hopeless or attempt == self._args.retries or self._stop.is_set():
+                    seconds = f"{time.perf_counter() - started:.3f}"
+                    return Row(name.as_posix(), "", seconds, named(error, name.as_posix()))
+                time.sleep(PAUSE_SECONDS * 2**attempt)
+        raise AssertionError("the loop returns")
+
+    def _denoise(self, source: Path, target: Path) -> float:
+        """Estimated sigma on the 0–255 scale."""
+        image, info = load_picture(source)
+        denoiser = self._free.get()
+        try:
+            clean = clean_picture(image, denoiser, self._args)
+        finally:
+            self._free.put(denoiser)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(clean[0], target, info, self._args.quality)
+        return 255 * float(estimate_sigma(image[..., :3].permute(0, 3, 1, 2)).mean())

@@ -1,0 +1,62 @@
+"""realdenoise batch: a tree of pictures, as often as it takes to finish it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ._errors import EXIT_FAILURE, UsageError
+from ._inputs import add_denoiser_options, add_method_options, natural
+
+MANIFEST = "manifest.csv"
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Options of the command."""
+    parser = subparsers.add_parser(
+        "batch",
+        help="denoise a whole folder, resumable",
+        description="Denoise every picture below IN_DIR into the same place below OUT_DIR. Run it again after an "
+        "interruption: finished files are skipped, and no file is ever half written. OUT_DIR/manifest.csv has one line "
+        "per picture: file, estimated sigma (0–255 scale), seconds, error.",
+    )
+    parser.add_argument("source", metavar="IN_DIR", type=Path, help="folder with pictures, at any depth")
+    parser.add_argument("target", metavar="OUT_DIR", type=Path, help="folder for the results")
+    add_denoiser_options(parser)
+    add_method_options(parser)
+    parser.add_argument(
+        "--retries", type=natural, default=2, metavar="N", help="tries after a failed read or write (2)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Work on all devices at once; returns 1 if a picture could not be denoised."""
+    from tqdm import tqdm
+
+    from ..imaging.files import SUFFIXES
+    from ._manifest import Manifest
+    from ._workers import Workers
+
+    source, target = args.source.resolve(), args.target.resolve()
+    if not source.is_dir():
+        raise UsageError(f"'{args.source}' is no folder.")
+    if target.is_relative_to(source) or source.is_relative_to(target):
+        raise UsageError("IN_DIR and OUT_DIR must not lie inside each other, or results would become inputs.")
+    target.mkdir(parents=True, exist_ok=True)
+    for half_written in target.rglob(".*.part"):
+        half_written.unlink()
+    files = sorted(p.relative_to(source) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    manifest = Manifest(target / MANIFEST, finished={f.as_posix() for f in files if (target / f).exists()})
+    waiting = [file for file in files if not (target / file).exists()]
+    failed = 0
+    with manifest, tqdm(total=len(files), initial=len(files) - len(waiting), unit="picture") as bar:
+        for row in Workers(args).work(waiting, source, target):
+            manifest.add(row)
+            bar.update()
+            if row.error:
+                failed += 1
+                bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
+    print(f"{len(files) - failed} of {len(files)} pictures are done, {len(files) - len(waiting)} of them before.")
+    return EXIT_FAILURE if failed else 0
