@@ -19,7 +19,7 @@ class DenoisingAutoencoder(nn.Module):
     finest texture, which is why this family stays below networks that predict the noise.
     """
 
-    def __init__(self, channels: int = 3, width: int = 32, code: int = 32, blocks: int = 3) -> None:
+    def __init__(self, channels: int = 3, width: int = 48, code: int = 32, blocks: int = 3) -> None:
         super().__init__()
         shape = BottleneckShape(channels, width, code, blocks)
         self.encoder = shape.encoder(shape.code)

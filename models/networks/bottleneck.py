@@ -15,70 +15,68 @@ FACTOR = 4
 
 @dataclass(frozen=True)
 class BottleneckShape:
-    """channels: planes of the picture. width: features at full resolution, doubled with each halving.
+    """channels: planes of the picture. width: features at half resolution, twice as many at a quarter.
 
     code: numbers per 4×4 pixels. blocks: residual blocks at the code's resolution, in each half.
     """
 
     channels: int = 3
-    width: int = 32
+    width: int = 48
     code: int = 32
     blocks: int = 3
 
     def encoder(self, outputs: int) -> nn.Sequential:
-        """[B,channels,H,W] → [B,outputs,H/4,W/4]."""
+        """[B,channels,H,W] → [B,outputs,H/4,W/4]. Nothing runs at full resolution, where memory is the bottleneck."""
         w = self.width
         return nn.Sequential(
-            nn.Conv2d(self.channels, w, 3, padding=1),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * self.channels, w, 3, padding=1),
             nn.ReLU(inplace=True),
+            ResidualBlock(w),
             nn.Conv2d(w, 2 * w, 4, stride=2, padding=1),
-            nn.ReLU(inplace=True),
-            ResidualBlock(2 * w),
-            nn.Conv2d(2 * w, 4 * w, 4, stride=2, padding=1),
-            *(ResidualBlock(4 * w) for _ in range(self.blocks)),
-            nn.Conv2d(4 * w, outputs, 3, padding=1),
+            *(ResidualBlock(2 * w) for _ in range(self.blocks)),
+            nn.Conv2d(2 * w, outputs, 3, padding=1),
         )
 
     def decoder(self, outputs: int) -> nn.Sequential:
         """[B,code,H/4,W/4] → [B,outputs,H,W]."""
         w = self.width
         return nn.Sequential(
-            nn.Conv2d(self.code, 4 * w, 3, padding=1),
-            *(ResidualBlock(4 * w) for _ in range(self.blocks)),
-            nn.ConvTranspose2d(4 * w, 2 * w, 4, stride=2, padding=1),
-            ResidualBlock(2 * w),
-            nn.ReLU(inplace=True),
+            nn.Conv2d(self.code, 2 * w, 3, padding=1),
+            *(ResidualBlock(2 * w) for _ in range(self.blocks)),
             nn.ConvTranspose2d(2 * w, w, 4, stride=2, padding=1),
+            ResidualBlock(w),
             nn.ReLU(inplace=True),
-            nn.Conv2d(w, outputs, 3, padding=1),
+            nn.Conv2d(w, 4 * outputs, 3, padding=1),
+            nn.PixelShuffle(2),
         )
 
     @property
     def radius(self) -> int:
         """Pixels by which one output pixel can see to each side."""
-        half = 1 + 2 + 2 * 2 + 4 + FACTOR * 2 * self.blocks + FACTOR
-        return 2 * half
+        half_resolution = 1 + 2 * (1 + 2 + 2)
+        return 2 * (half_resolution + FACTOR * (2 * self.blocks + 1))
 
     @property
     def activation_bytes(self) -> int:
-        """Peak bytes of activations per pixel: two copies of the features at full resolution, and of the picture."""
-        return 4 * (2 * self.width + 2 * self.channels)
+        """Peak bytes of activations per pixel: three copies of the features at half resolution, two of the picture."""
+        return 4 * (3 * self.width // 4 + 2 * self.channels)
 
 
 def bottleneck_shape(state: StateDict) -> BottleneckShape:
     """The shape of weights named as above."""
-    width, channels = state["encoder.0.weight"].shape[:2]
+    width, planes = state["encoder.1.weight"].shape[:2]
     return BottleneckShape(
-        channels=channels,
+        channels=planes // 4,
         width=width,
         code=state["decoder.0.weight"].shape[1],
-        blocks=count_blocks(state, "encoder") - 5,
+        blocks=count_blocks(state, "encoder") - 4,
     )
 
 
 def is_bottleneck(state: StateDict, codes: int) -> bool:
     """Whether the encoder gives `codes` numbers for each one the decoder takes."""
-    if not {"encoder.0.weight", "encoder.4.res.0.weight", "decoder.0.weight", "decoder.1.res.0.weight"} <= state.keys():
+    if not {"encoder.1.weight", "encoder.3.res.0.weight", "decoder.0.weight", "decoder.1.res.0.weight"} <= state.keys():
         return False
     last = max(int(key.split(".")[1]) for key in state if key.startswith("encoder."))
     end = state.get(f"encoder.{last}.weight")

@@ -102,6 +102,8 @@ class RIDNet(nn.Module):
             self.add_module(f"b{number}", AttentionModule(width))
         self.tail = nn.Conv2d(width, channels, 3, padding=1)
         self.add_mean = _shift(channels, scale)
+        # The mean is added to a correction, not to a picture: starting from its opposite, training need not undo it.
+        self.tail.bias.data.copy_(-self.add_mean.bias)  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B,C,H,W] on the [0,1] scale → clean estimate of the same shape."""

@@ -36,7 +36,7 @@ class DenoisingVAE(nn.Module):
     (arXiv 1703.04977 for the variance; arXiv 1511.06406, eq. 6, for the bound), and the draws differ most.
     """
 
-    def __init__(self, channels: int = 3, width: int = 32, code: int = 32, blocks: int = 3) -> None:
+    def __init__(self, channels: int = 3, width: int = 48, code: int = 32, blocks: int = 3) -> None:
         super().__init__()
         if code % FACTOR**2:
             raise ValueError(f"code must be a multiple of {FACTOR**2}, got {code}.")
