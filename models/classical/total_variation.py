@@ -7,8 +7,8 @@ from torch import Tensor
 from ...monitor import Monitor
 from .base import ClassicalDenoiser, register
 
-WEIGHT = 0.7
-"""Weight per sigma that maximises PSNR around sigma 25 of 255 on photographs."""
+WEIGHT, WEIGHT_SIGMA, WEIGHT_GROWTH = 0.7, 25 / 255, 0.35
+"""The weight per sigma that maximises PSNR on photographs is 0.5 at sigma 10 of 255, 0.7 at 25 and 0.9 at 50."""
 TOLERANCE, MOST_ITERATIONS = 2e-4, 200
 STEP = 0.25
 
@@ -30,12 +30,15 @@ def _divergence(field: Tensor) -> Tensor:
 
 
 def total_variation(
-    image: Tensor, sigma: Tensor, monitor: Monitor, weight: float = WEIGHT, iterations: int = MOST_ITERATIONS
+    image: Tensor, sigma: Tensor, monitor: Monitor, weight: float | None = None, iterations: int = MOST_ITERATIONS
 ) -> Tensor:
     """argmin_u TV(u) + |u − image|²/(2·weight·sigma), plane by plane in one go.
 
-    Stops when the objective changes by less than 2e-4 of its first value. image [1,C,H,W]; sigma on the [0,1] scale.
+    Stops when the objective changes by less than 2e-4 of its first value. image [1,C,H,W]; sigma on the [0,1] scale;
+    weight None = what suits photographs at this sigma.
     """
+    if weight is None:
+        weight = WEIGHT * (float(sigma) / WEIGHT_SIGMA) ** WEIGHT_GROWTH
     strength = weight * float(sigma)
     if strength == 0:
         return image
