@@ -31,6 +31,10 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--tile", type=natural, default=0, metavar="PIXELS", help="side of a tile; 0 = automatic")
+    parser.add_argument("--adapter", metavar="FILE", help="add a low-rank adapter made by 'train --adapter lora'")
+    parser.add_argument(
+        "--adapter-strength", type=float, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
+    )
 
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +65,18 @@ def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
     )
 
 
-def open_denoiser(args: argparse.Namespace):
-    """The denoiser that the options choose."""
+def open_denoiser(args: argparse.Namespace, device: str | None = None):
+    """The denoiser that the options choose, on their device or the given one."""
     from ..models.loader import load_denoiser
 
-    return load_denoiser(args.denoiser, device=args.device, precision=args.precision, tile=args.tile)
+    return load_denoiser(
+        args.denoiser,
+        device=device or args.device,
+        precision=args.precision,
+        tile=args.tile,
+        adapter=args.adapter,
+        strength=args.adapter_strength,
+    )
 
 
 def positive(text: str) -> int:

@@ -15,9 +15,8 @@ import torch
 from ..imaging.estimation import estimate_sigma
 from ..imaging.files import load_picture, save_picture
 from ..imaging.level import DenoiseError
-from ..models.loader import load_denoiser
 from ._errors import named
-from ._inputs import clean_picture
+from ._inputs import clean_picture, open_denoiser
 from ._manifest import Row
 
 THREADS_PER_DEVICE = 3
@@ -41,7 +40,7 @@ class Workers:
         self._free: queue.SimpleQueue = queue.SimpleQueue()
         self._devices = all_devices(args.device)
         for device in self._devices:
-            self._free.put(load_denoiser(args.denoiser, device=device, precision=args.precision, tile=args.tile))
+            self._free.put(open_denoiser(args, device))
         self._stop = threading.Event()
 
     def work(self, files: Sequence[Path], source: Path, target: Path) -> Iterator[Row]:

@@ -91,6 +91,8 @@ def with_adapter(network: nn.Module, tensors: Mapping[str, Tensor], strength: fl
 
 def read_adapter(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     """The tensors of an adapter's file, and what it says about itself. Raises DenoiseError for any other file."""
+    if not path.is_file():
+        raise DenoiseError(f"adapter '{path}' is no file; give the path of one that was trained.")
     weights = read_weights(path)
     if weights.metadata.get(METADATA) != KIND:
         raise DenoiseError(f"'{path.name}' is no adapter; choose a file that was trained as one.")

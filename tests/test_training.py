@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from realdenoise.cli import main
 from realdenoise.imaging.metrics import psnr
 from realdenoise.imaging.noise import NOISE_KINDS
 from realdenoise.models.loader import load_denoiser
@@ -290,3 +291,23 @@ def test_an_interrupted_run_leaves_the_best_so_far(root, tmp_path):
     with pytest.raises(KilledError):
         train_from_folders(recipe(), tmp_path, root=root, precision="fp32", monitor=killer(40))
     assert load_denoiser(tmp_path / "tiny.safetensors").spec.card["steps"].startswith("4")
+
+
+def test_the_command_line_trains_and_uses_an_adapter(root, tmp_path, monkeypatch):
+    toml = (
+        'name = "few"\nnetwork = "InterpolationUNet"\nobjective = "interpolation"\ninit = "interpolation_unet"\n'
+        '[data]\nclean = ["pictures"]\ncrop = 32\nbatch = 1\n[[noise]]\nkind = "film_grain"\nlow = 15\nhigh = 15\n'
+        "[schedule]\nsteps = 2\n[validation]\npictures = 1\ncrop = 48\n"
+    )
+    (tmp_path / "few.toml").write_text(toml)
+    plan = [str(tmp_path / "few.toml"), "--data", str(root), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert main(["train", *plan, "--adapter", "lora"]) == 0
+    adapter = tmp_path / "run" / "few_lora.safetensors"
+    assert adapter.stat().st_size < 1_000_000
+    picture, strengths = root / "pictures" / "cat.png", {}
+    for strength in ("0", "-40"):
+        target = tmp_path / f"{strength}.png"
+        chosen = ["--adapter", str(adapter), f"--adapter-strength={strength}", "--device", "cpu"]
+        assert main(["denoise", str(picture), "-o", str(target), *chosen]) == 0
+        strengths[strength] = np.asarray(Image.open(target)).astype(int)
+    assert np.abs(strengths["0"] - strengths["-40"]).max() > 0

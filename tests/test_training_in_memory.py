@@ -138,6 +138,8 @@ def test_a_few_steps_of_an_adapter_help_the_flagship(clean, tmp_path):
 def test_other_files_are_no_adapters():
     with pytest.raises(DenoiseError, match="is no adapter"):
         load_denoiser(FLAGSHIP, adapter=find_file(FLAGSHIP))
+    with pytest.raises(DenoiseError, match="is no file"):
+        load_denoiser(FLAGSHIP, adapter="missing_lora.safetensors")
     with pytest.raises(DenoiseError, match="no weights that an adapter"):
         load_denoiser("bm3d", adapter="x_lora.safetensors")
 
