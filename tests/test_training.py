@@ -59,7 +59,8 @@ def trainer(plan: Recipe, root, **options) -> Trainer:
 
 
 def test_every_bundled_recipe_is_valid():
-    assert {"interpolation_unet", "dncnn_color_blind", "tutorial_dncnn"} <= set(bundled_recipes())
+    expected = {"interpolation_unet", "dncnn_color_blind", "ridnet", "autoencoder", "vae", "prior_unet2d"}
+    assert expected | {"tutorial_dncnn", "tutorial_ridnet"} <= set(bundled_recipes())
     for name in bundled_recipes():
         assert load_recipe(name).name == name
 
