@@ -53,6 +53,14 @@ def test_total_variation_equals_scikit_image(cat):
     assert np.abs(ours - theirs).max() < 2e-3
 
 
+@pytest.mark.parametrize("level", [50, 60, 75])
+def test_total_variation_does_not_stop_early_under_strong_noise(cat, level):
+    clean, _ = cat
+    noisy = clean + level / 255 * np.random.default_rng(0).standard_normal(clean.shape, np.float32)
+    ours = total_variation(planes(noisy), torch.tensor(level / 255), Monitor())
+    assert decibels(clean, ours) > {50: 25.5, 60: 24.8, 75: 24.0}[level]
+
+
 def test_bilateral_against_scikit_image(cat):
     clean, noisy = cat
     inside = noisy.clip(0, 1)  # scikit-image refuses values below zero
