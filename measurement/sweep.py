@@ -71,7 +71,7 @@ def sweep(
 
     Args:
         cases: kinds and amounts of noise; empty = the pictures' own noisy partners. name: of the denoiser in the table.
-        monitor: progress, previews and cancellation, which every layer of a network asks for.
+        monitor: progress and cancellation, which every layer of a network asks for.
 
     Returns:
         A table with one row per picture and noise.
@@ -90,7 +90,7 @@ def sweep(
         part = monitor.part(number, len(jobs))
         part.check()
         row, noisy, result = _evaluate(denoiser, name or denoiser.spec.name, frame, picture, case, setting, part)
-        part.advance(1.0, result.permute(0, 3, 1, 2).clamp(0, 1))
+        part.advance(1.0)
         rows.append(row)
         if on_result is not None:
             on_result(row, noisy, result)

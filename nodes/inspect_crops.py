@@ -67,16 +67,16 @@ class CompareCrops:
         clean = None if reference is None else _planes(reference, "reference")
         guide = busiest_window(clean if clean is not None else pictures[-1], side)
         centre = (x if x >= 0 else guide[0], y if y >= 0 else guide[1])
-        shown, words = pictures, names
+        shown, words, measured = pictures, names, names
         if clean is not None:
             same_crops([clean, *pictures], ["reference", *names], side, centre)  # says which picture has another size
-            words = [f"{name} · {_decibels(clean, p)}" for name, p in zip(names, pictures, strict=True)]
+            measured = [f"{name} · {_decibels(clean, p)}" for name, p in zip(names, pictures, strict=True)]
             differences = [signed_difference(clean, p, difference_gain) for p in (clean, *pictures)]
             shown = [clean, *pictures, *differences]
-            words = ["reference", *words, *(f"difference ×{difference_gain:g}" for _ in differences)]
+            words = ["reference", *measured, *(f"difference ×{difference_gain:g}" for _ in differences)]
         crops = same_crops(shown, words, side, centre, zoom, len(pictures) + (clean is not None), dark)
         rows, columns = crop_window(shown[0].shape[1], shown[0].shape[2], side, centre)
-        report = "\n".join([f"rows {rows.start}–{rows.stop}, columns {columns.start}–{columns.stop}", *words])
+        report = "\n".join([f"rows {rows.start}–{rows.stop}, columns {columns.start}–{columns.stop}", *measured])
         return answer(report, crops, report, images=host.show_images(crops))
 
 

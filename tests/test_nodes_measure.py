@@ -172,7 +172,7 @@ def test_crops_show_the_same_pixels_of_every_picture():
 def test_crops_against_a_reference_have_psnr_and_differences():
     clean = photos(1)
     crops, report = CompareCrops().compare(clean + 0.1, **CROPS, image_2=clean, reference=clean)["result"]
-    assert "a · 20.00 dB" in report and "b · identical" in report and report.count("difference ×4") == 3
+    assert "a · 20.00 dB" in report and "b · identical" in report
     assert crops.shape[2] == 3 * 32 + 4 * GAP
     with pytest.raises(DenoiseError, match="'b' is 41x48"):
         CompareCrops().compare(clean, **CROPS, image_2=torch.rand(1, 41, 48, 3))
