@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,8 @@ from .padding import pad_to_multiple
 
 LOG_VARIANCE = (-12.0, 2.0)
 """Both variances are kept in e^-12 … e^2, so that no exponential overflows in half precision."""
+FIRST_CODE, FIRST_PICTURE = -6.0, -5.0
+"""Log-variances of an untrained network: deviations of 0.05 and 0.08."""
 
 
 class Gaussian(NamedTuple):
@@ -44,6 +46,10 @@ class DenoisingVAE(nn.Module):
         shape = BottleneckShape(channels, width, code, blocks)
         self.encoder = shape.encoder(2 * shape.code)
         self.decoder = shape.decoder(2 * shape.channels)
+        # Sure of itself at first: with wide codes and wide pictures the bound is best met by ignoring the code, and
+        # training would stay there (posterior collapse).
+        _start_variance(self.encoder[-1], FIRST_CODE)
+        _start_variance(self.decoder[-2], FIRST_PICTURE)
 
     def encode(self, noisy: Tensor) -> Gaussian:
         """noisy [B,C,H,W], H and W multiples of 4 → q(z | noisy), [B,code,H/4,W/4]."""
@@ -68,6 +74,13 @@ class DenoisingVAE(nn.Module):
             code = posterior.draw(F.pixel_unshuffle(noise, FACTOR))
         clean = self.decode(code).mean
         return torch.cat([clean, noise.to(clean)], dim=1)[..., :height, :width]
+
+
+def _start_variance(layer: nn.Module, log_variance: float) -> None:
+    """Half of the layer's planes, the last ones, are log-variances."""
+    bias = cast(nn.Conv2d, layer).bias
+    assert bias is not None
+    nn.init.constant_(bias.data[len(bias) // 2 :], log_variance)
 
 
 def _gaussian(planes: Tensor) -> Gaussian:

@@ -39,7 +39,11 @@ def elbo(
 
 
 def negative_log_likelihood(decoded: Gaussian, clean: Tensor, variance_share: float = 0.0) -> Tensor:
-    """Mean of (x − μ)²/(2σ²) + ½·log(2πσ²), each number weighted by its σ^(2·variance_share)."""
+    """Mean of (x − μ)²/(2σ²) + ½·log(2πσ²), weighted by σ^(2·variance_share); weights have mean 1.
+
+    Without that scaling the KL term would gain weight as the variances shrink, and the code would be given up.
+    """
     mean, log_variance = decoded
     each = 0.5 * ((clean - mean.float()).square() * (-log_variance).exp() + log_variance + math.log(2 * math.pi))
-    return (each * (variance_share * log_variance).exp().detach()).mean()
+    weight = (variance_share * log_variance).exp().detach()
+    return (each * weight / weight.mean()).mean()
