@@ -14,6 +14,7 @@ from realdenoise.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 NODES = sorted(NODE_CLASS_MAPPINGS)
 IMAGE_NODES = [name for name in NODES if node_calls.takes_only_images(name)]
 SNAPSHOT = Path(__file__).with_name("node_snapshot.json")
+HELP = Path(__file__).resolve().parents[1] / "web" / "docs"
 UPDATE = "REALDENOISE_UPDATE_SNAPSHOT"
 SLOW = {"RealDenoiseTrainDenoiser", "RealDenoiseZeroShot"}
 
@@ -36,6 +37,12 @@ def test_every_input_and_output_is_explained(node_id):
     tooltips = getattr(cls, "OUTPUT_TOOLTIPS", ())
     assert len(names) == len(tooltips) == len(cls.RETURN_TYPES)
     assert all(len(tooltip) > 10 for tooltip in tooltips)
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_every_node_has_a_help_page(node_id):
+    page = (HELP / f"{node_id}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {NODE_DISPLAY_NAME_MAPPINGS[node_id].split(' (')[0]}") and len(page) > 200
 
 
 @pytest.mark.parametrize("node_id", NODES)
