@@ -11,11 +11,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "report",
         help="one page about a benchmark",
-        description="Make one self-contained HTML page (charts, tables, example pictures, settings) from a folder that "
-        "'realdenoise bench --output FOLDER' has written.",
+        description="Make one self-contained HTML page (charts, tables, example pictures, settings) from folders that "
+        "'realdenoise bench --output FOLDER' has written; several are joined.",
     )
-    parser.add_argument("folder", metavar="FOLDER", help="the benchmark's folder")
-    parser.add_argument("-o", "--output", metavar="FILE", help="default: report.html in that folder")
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a benchmark's folder")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="default: report.html in the first folder; with .md only the tables"
+    )
     parser.set_defaults(run=run)
 
 
@@ -24,10 +26,19 @@ def run(args: argparse.Namespace) -> int:
     from ..imaging.files import writing
     from ..measurement.folder import read_folder
     from ..measurement.page import page
+    from ..measurement.table import join
+    from ..measurement.text import to_markdown
 
-    folder = Path(args.folder)
-    target = Path(args.output) if args.output else folder / "report.html"
-    text = page(*read_folder(folder), folder)
+    folders = [Path(folder) for folder in args.folders]
+    found = [read_folder(folder) for folder in folders]
+    table = join(part for part, _ in found)
+    examples = {
+        (example.case, example.image, example.label): (example, folder)
+        for folder, (_, own) in zip(folders, found, strict=True)
+        for example in own
+    }
+    target = Path(args.output) if args.output else folders[0] / "report.html"
+    text = to_markdown(table) if target.suffix == ".md" else page(table, list(examples.values()))
     with writing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     print(target)

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from ..imaging.files import to_pillow
 from .folder import Example, charts
-from .published import reference_of
 from .table import DenoiseTable, Score
-from .text import byte_words, case_words, parameter_words
+from .text import Column, case_title, score_columns
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --muted: #656d76; --line: #e4e7eb; --ground: #fff; --best: #0072b2; }
@@ -39,8 +38,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; m
 """
 
 
-def page(table: DenoiseTable, examples: Sequence[Example], folder: Path) -> str:
-    """The HTML of a benchmark; example files are read from `folder`. Nothing is loaded from elsewhere."""
+def page(table: DenoiseTable, examples: Sequence[tuple[Example, Path]]) -> str:
+    """The HTML of a benchmark. examples: with the folder that their files are in. Nothing is loaded from elsewhere."""
     data_set = table.settings.get("data set", "")
     title = f"Denoisers on {data_set}" if data_set else "Denoisers compared"
     pictures = len({row.image for row in table.rows})
@@ -49,7 +48,7 @@ def page(table: DenoiseTable, examples: Sequence[Example], folder: Path) -> str:
         f"<h1>{_text(title)}</h1><p class='lead'>{_text(lead)}</p>",
         f"<div class='charts'>{''.join(_chart(name, chart) for name, chart in charts(table).items())}</div>",
         *(_case(table, case) for case in table.cases()),
-        *_example_rows(examples, folder),
+        *_example_rows(examples),
         _settings(table),
     ]
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{_text(title)}</title>"
@@ -81,62 +80,27 @@ def _data(png: bytes) -> str:
 
 def _case(table: DenoiseTable, case: tuple[str, float]) -> str:
     scores = [score for score in table.scores() if (score.kind, score.amount) == case]
-    published = any(reference_of(table, score) is not None for score in scores)
-    names = [
-        "Denoiser",
-        "PSNR (dB)",
-        *(["Published"] if published else []),
-        "SSIM",
-        "Gain (dB)",
-        "MP/s",
-        "Memory",
-        "Parameters",
-    ]
-    head = "".join(f"<th scope='col'>{name}</th>" for name in names)
-    best = {name: max(_finite(getattr(score, name)) for score in scores) for name in ("psnr", "ssim", "gain", "speed")}
-    body = "".join(f"<tr>{_cells(table, score, published, best)}</tr>" for score in scores)
-    noisy = f"noisy input {_decimal(scores[0].noisy_psnr, 2)} dB, SSIM {_decimal(scores[0].noisy_ssim, 4)}"
+    columns = score_columns(table, scores)
+    head = "".join(f"<th scope='col'>{_text(column.title)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(_cell(column, score, scores) for column in columns)}</tr>" for score in scores)
+    noise, _, noisy = case_title(scores).partition(": ")
     return (
-        f"<h2>{_text(case_words(*case))}</h2><p class='lead'>{noisy}</p>"
+        f"<h2>{_text(noise)}</h2><p class='lead'>{_text(noisy)}</p>"
         f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _finite(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
+def _cell(column: Column, score: Score, scores: Sequence[Score]) -> str:
+    value = column.value
+    best = value is not None and all(not value(other) > value(score) for other in scores)
+    return f"<td{' class=best' if best else ''}>{_text(column.words(score))}</td>"
 
 
-def _cells(table: DenoiseTable, score: Score, published: bool, best: dict[str, float]) -> str:
-    model, reference = table.models.get(score.denoiser), reference_of(table, score)
-
-    def cell(name: str, words: str) -> str:
-        return f"<td{' class=best' if getattr(score, name) == best[name] else ''}>{words}</td>"
-
-    cells = [f"<td>{_text(score.denoiser)}</td>", cell("psnr", _decimal(score.psnr, 2))]
-    cells += [f"<td>{_decimal(reference, 2)}</td>"] if published else []
-    cells += [
-        cell("ssim", _decimal(score.ssim, 4)),
-        cell("gain", f"{score.gain:+.2f}"),
-        cell("speed", f"{score.speed:.3g}"),
-    ]
-    cells += [
-        f"<td>{byte_words(score.peak_bytes)}</td>",
-        f"<td>{parameter_words(model.parameters if model else 0)}</td>",
-    ]
-    return "".join(cells)
-
-
-def _decimal(value: float | None, decimals: int) -> str:
-    if value is None or math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.{decimals}f}"
-
-
-def _example_rows(examples: Sequence[Example], folder: Path) -> list[str]:
+def _example_rows(examples: Sequence[tuple[Example, Path]]) -> list[str]:
     rows = []
-    for case, image in dict.fromkeys((example.case, example.image) for example in examples):
-        own = [example for example in examples if (example.case, example.image) == (case, image)]
-        figures = "".join(_figure(example, folder) for example in own)
+    for case, image in dict.fromkeys((example.case, example.image) for example, _ in examples):
+        own = [pair for pair in examples if (pair[0].case, pair[0].image) == (case, image)]
+        figures = "".join(_figure(*pair) for pair in own)
         rows.append(f"<h2>{_text(image)}, {_text(case)}</h2><div class='examples'>{figures}</div>")
     return rows
 

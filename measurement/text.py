@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 
 from ..imaging.noise import NOISE_KINDS
 from .published import reference_of
-from .table import DenoiseTable, Row, Score
+from .table import DenoiseTable, Model, Row, Score
 
 
 def case_words(kind: str, amount: float) -> str:
@@ -62,37 +62,50 @@ def _finite(value: object) -> object:
 def to_markdown(table: DenoiseTable) -> str:
     """A ranking under every noise, with the published number where there is one; settings above."""
     parts = ["".join(f"- {key}: {value}\n" for key, value in table.settings.items())]
-    scores = table.scores()
-    for kind, amount in table.cases():
-        rows = [score for score in scores if (score.kind, score.amount) == (kind, amount)]
-        noisy = f"noisy {_number(rows[0].noisy_psnr, 2)} dB, SSIM {_number(rows[0].noisy_ssim, 4)}"
-        title = f"### {case_words(kind, amount)}: {noisy}"
-        parts.append(f"{title}\n\n{_grid(_head(table, rows), [_line(table, score, rows) for score in rows])}")
+    for case in table.cases():
+        scores = [score for score in table.scores() if (score.kind, score.amount) == case]
+        columns = score_columns(table, scores)
+        lines = [[column.words(score) for column in columns] for score in scores]
+        parts.append(f"### {case_title(scores)}\n\n{_grid([column.title for column in columns], lines)}")
     return "\n".join(part for part in parts if part)
 
 
-def _has_published(table: DenoiseTable, scores: Sequence[Score]) -> bool:
-    return any(reference_of(table, score) is not None for score in scores)
+def case_title(scores: Sequence[Score]) -> str:
+    """Noise in words, and how the noisy input measures; for scores of one case."""
+    first = scores[0]
+    noisy = f"noisy {number(first.noisy_psnr, 2)} dB, SSIM {number(first.noisy_ssim, 4)}"
+    return f"{case_words(first.kind, first.amount)}: {noisy}"
 
 
-def _head(table: DenoiseTable, scores: Sequence[Score]) -> list[str]:
-    published = ["Published PSNR"] if _has_published(table, scores) else []
-    return ["Denoiser", "PSNR (dB)", *published, "SSIM", "Gain (dB)", "MP/s", "Peak memory", "Parameters"]
+@dataclass(frozen=True)
+class Column:
+    """A column of a ranking: its title, its text, and what is best when it is highest (None: nothing is)."""
+
+    title: str
+    words: Callable[[Score], str]
+    value: Callable[[Score], float] | None = None
 
 
-def _line(table: DenoiseTable, score: Score, scores: Sequence[Score]) -> list[str]:
-    model, reference = table.models.get(score.denoiser), reference_of(table, score)
-    published = [_number(reference, 2)] if _has_published(table, scores) else []
-    return [
-        score.denoiser,
-        _number(score.psnr, 2),
-        *published,
-        _number(score.ssim, 4),
-        f"{score.gain:+.2f}",
-        f"{score.speed:.3g}",
-        byte_words(score.peak_bytes),
-        parameter_words(model.parameters if model else 0),
+def score_columns(table: DenoiseTable, scores: Sequence[Score]) -> list[Column]:
+    """The columns of one case's ranking; published numbers and counts only where they say something."""
+    models, none = table.models, Model("")
+    columns = [
+        Column("Denoiser", lambda s: s.denoiser),
+        Column("PSNR (dB)", lambda s: number(s.psnr, 2), lambda s: s.psnr),
+        Column("Published PSNR", lambda s: number(reference_of(table, s), 2)),
+        Column("SSIM", lambda s: number(s.ssim, 4), lambda s: s.ssim),
+        Column("Gain (dB)", lambda s: f"{s.gain:+.2f}", lambda s: s.gain),
+        Column("MP/s", lambda s: f"{s.speed:.3g}", lambda s: s.speed),
+        Column("Peak memory", lambda s: byte_words(s.peak_bytes)),
+        Column("Parameters", lambda s: parameter_words(models.get(s.denoiser, none).parameters)),
+        Column("Pictures", lambda s: str(s.images)),
     ]
+    dropped = set()
+    if all(reference_of(table, score) is None for score in scores):
+        dropped.add("Published PSNR")
+    if len({score.images for score in scores}) == 1:
+        dropped.add("Pictures")
+    return [column for column in columns if column.title not in dropped]
 
 
 def _grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -100,7 +113,8 @@ def _grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, bars, *lines))
 
 
-def _number(value: float | None, decimals: int) -> str:
+def number(value: float | None, decimals: int) -> str:
+    """A number with fixed decimals; '–' where there is none."""
     if value is None or math.isnan(value):
         return "–"
     return "identical" if math.isinf(value) else f"{value:.{decimals}f}"

@@ -74,7 +74,18 @@ def test_a_report_is_one_file_with_everything_inside(capsys):
     table, examples = read_folder(Path("out"))
     best = max(table.scores(), key=lambda score: score.psnr)
     assert f"<td class=best>{best.psnr:.2f}</td>" in text
-    assert page(table, examples, Path("out")) == text
+    assert page(table, [(example, Path("out")) for example in examples]) == text
+
+
+def test_a_report_joins_several_benchmarks(capsys):
+    for name in ("heat", "bilateral"):
+        assert main(["bench", "clean", "--denoiser", name, "--noise", "gaussian: 25", "-o", name]) == 0
+    assert main(["report", "heat", "bilateral", "-o", "both.md"]) == 0
+    assert main(["report", "heat", "bilateral", "-o", "both.html"]) == 0
+    tables = Path("both.md").read_text(encoding="utf-8")
+    assert tables.count("### σ 25") == 1 and "| heat |" in tables and "| bilateral |" in tables
+    page_text = Path("both.html").read_text(encoding="utf-8")
+    assert page_text.count("<figcaption>") == 2 * 4  # clean and noisy once, heat, bilateral; two pictures
 
 
 @pytest.mark.parametrize(
