@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ..imaging.level import DenoiseError
@@ -114,7 +114,7 @@ def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, str(partial), metadata=dict(metadata))
+        partial.write_bytes(save(tensors, dict(metadata)))  # save_file makes files that only their owner can read
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         raise DenoiseError(f"'{path}' cannot be written ({error}); choose another place.") from error

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from ..models.weight_file import write_weights
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -39,11 +40,8 @@ def write_atomically(path: Path, write: Any) -> None:
 def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str], half: bool = True) -> None:
     """A network's tensors as safetensors, fp16 unless told otherwise, with words about itself."""
     kind = torch.float16 if half else torch.float32
-    tensors = {
-        key: value.detach().to("cpu", kind if value.is_floating_point() else value.dtype).contiguous()
-        for key, value in state.items()
-    }
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, dict(metadata)))
+    stored = {key: value.to(kind) if value.is_floating_point() else value for key, value in state.items()}
+    write_weights(path, stored, metadata)
 
 
 def save_checkpoint(
