@@ -1,0 +1,50 @@
+"""Measure how wide a network's tiles must overlap, and keep it in the weight file's metadata.
+
+`python benchmarks/halo.py FILE.safetensors FOLDER [--first 6] [--sigmas 0 25 60] [--store]`. FOLDER holds clean pictures
+at least twice as large as the network sees; --store rewrites FILE with the metadata entry `halo`.
+"""
+
+import argparse
+from pathlib import Path
+
+import _checkout  # noqa: F401
+import torch
+from realdenoise.imaging.files import SUFFIXES, load_picture
+from realdenoise.imaging.level import Level
+from realdenoise.imaging.randomness import normal
+from realdenoise.models.halo import measure_halo
+from realdenoise.models.loader import load_network
+from realdenoise.models.weight_file import read_weights, write_weights
+
+
+def noisy(path, number, sigma, channels):
+    """[1,C,H,W] with white noise of sigma on the [0,1] scale."""
+    picture = load_picture(path)[0][..., :3].permute(0, 3, 1, 2)
+    picture = picture.mean(dim=1, keepdim=True) if channels == 1 else picture
+    return picture + sigma * normal(tuple(picture.shape), seed=0, first_frame=number)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--first", type=int, default=6, help="pictures used")
+    parser.add_argument("--sigmas", type=float, nargs="+", default=[0, 25, 60], help="white noise, 0-255 scale")
+    parser.add_argument("--store", action="store_true", help="write the result into FILE")
+    arguments = parser.parse_args()
+    network, spec = load_network(arguments.file)
+    files = sorted(path for path in arguments.folder.iterdir() if path.suffix.lower() in SUFFIXES)[: arguments.first]
+    halo = 0
+    for number, path in enumerate(files):
+        sigma = arguments.sigmas[number % len(arguments.sigmas)] / 255
+        found = measure_halo(network, spec, [noisy(path, number, sigma, spec.channels)], Level(sigma))
+        print(f"{path.name}  sigma {255 * sigma:g}  halo {found}", flush=True)
+        halo = max(halo, found)
+    print(f"{spec.name}: halo {halo} (receptive radius {spec.radius}), {torch.get_num_threads()} thread(s)")
+    if arguments.store:
+        weights = read_weights(arguments.file)
+        write_weights(arguments.file, weights.state, {**weights.metadata, "halo": str(halo)})
+
+
+if __name__ == "__main__":
+    main()
