@@ -1,7 +1,7 @@
 """Measure how wide a network's tiles must overlap, and keep it in the weight file's metadata.
 
-`python benchmarks/halo.py FILE.safetensors FOLDER [--first 6] [--sigmas 0 25 60] [--store]`. FOLDER holds clean pictures
-at least twice as large as the network sees; --store rewrites FILE with the metadata entry `halo`.
+`python benchmarks/halo.py FILE.safetensors FOLDER [--first 6] [--sigmas 0 25 60] [--store]`. FOLDER holds clean
+pictures, at least twice as large as the network sees; --store rewrites FILE with the metadata entry `halo`.
 """
 
 import argparse

@@ -29,8 +29,9 @@ SMALLEST_TILE = 64
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory, on a GPU or (where it is a plain RuntimeError) on the CPU."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether torch ran out of memory: its own exception on CUDA, a plain RuntimeError with these words elsewhere."""
+    text = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 @contextmanager
