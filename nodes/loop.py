@@ -8,6 +8,9 @@ import torch
 
 from .. import host
 from ..imaging.estimation import estimate_sigma
+from ..imaging.level import DenoiseError
+from ..schedulers.base import Scheduler
+from ..schedulers.known import KnownPixels
 from ..schedulers.prediction import predicted_noise, score
 from .common import SIGMA_SCALE, answer, first_frame_input, seed_input
 from .registry import node
@@ -16,6 +19,16 @@ from .widgets import integer, real
 
 PURE_NOISE_RANGE = 3.0
 """Predicted noise has deviation 1; this many deviations to each side fill the range from black to white."""
+
+
+def _sample_size(scheduler: Scheduler, height: int, width: int) -> tuple[int, int]:
+    """The widgets' size, or the one that the known pixels ask for where both are 0."""
+    if height and width:
+        return height, width
+    size = scheduler.size if isinstance(scheduler, KnownPixels) else None
+    if size is None:
+        raise DenoiseError("width and height are needed: only Known Pixels with a mask says what size to make.")
+    return size
 
 
 @node("Start Denoising", "Loop", ("initial noise", "empty latent", "set timesteps", "generate"))
@@ -38,7 +51,7 @@ class StartDenoising:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Inputs in the order of saved workflows: append only."""
-        side = "Used without a picture only."
+        side = "Used without a picture only. 0 = the size of the picture given to Known Pixels with a mask."
         return {
             "required": {
                 "scheduler": ("DENOISE_SCHEDULER", {"tooltip": "From a scheduler node or Known Pixels."}),
@@ -51,9 +64,9 @@ class StartDenoising:
                     "mean square over the batch.",
                 ),
                 "seed": seed_input(),
-                "width": integer(64, 1, 16384, f"Pixels. {side}"),
-                "height": integer(64, 1, 16384, f"Pixels. {side}"),
-                "batch_size": integer(1, 1, 4096, f"Number of pictures. {side}"),
+                "width": integer(64, 0, 16384, f"Pixels. {side}"),
+                "height": integer(64, 0, 16384, f"Pixels. {side}"),
+                "batch_size": integer(1, 1, 4096, "Number of pictures. Used without a picture only."),
                 "first_frame": first_frame_input(),
             },
             "optional": {"image": ("IMAGE", {"tooltip": "The noisy picture; leave open to generate from noise."})},
@@ -72,7 +85,8 @@ class StartDenoising:
     ) -> dict[str, Any]:
         """From the picture if there is one."""
         if image is None:
-            state = scheduler.start_from_noise((batch_size, 3, height, width), seed=seed, first_frame=first_frame)
+            shape = (batch_size, 3, *_sample_size(scheduler, height, width))
+            state = scheduler.start_from_noise(shape, seed=seed, first_frame=first_frame)
         else:
             planes = to_planes(image)
             level = sigma / SIGMA_SCALE if sigma > 0 else float(estimate_sigma(planes).square().mean().sqrt())

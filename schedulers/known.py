@@ -85,6 +85,14 @@ class KnownPixels:
         """Visits of the denoiser."""
         return self.scheduler.steps * self.repeats
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) a sample must have; None when several would do."""
+        if not isinstance(self.known, KnownMask):
+            return None
+        height, width = self.known.picture.shape[-2:]
+        return height, width
+
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
         """The wrapped scheduler's start."""
         return self._wrap(self.scheduler.start(image, sigma=sigma, seed=seed, first_frame=first_frame))

@@ -19,7 +19,8 @@ class LangevinScheduler:
 
     sigma_max, sigma_min: first and last noise level, [0,1] scale; between them a geometric sequence of `levels`.
     steps_per_level: T. step_size: α_i/σ_i², the paper's ε/σ_L²; 0.2 there (ε = 2e-5, σ_L = 0.01). Above 2 the noise
-    that a step adds is more than the next can take away.
+    that a step adds is more than the next can take away. What a level leaves of the noise above its own shrinks by
+    (1 − step_size/2)^T, which should not be above the ratio of neighbouring levels.
     """
 
     levels: int = 10

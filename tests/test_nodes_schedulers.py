@@ -140,3 +140,14 @@ def test_guidance_is_its_formula_and_exact_at_its_ends(scale):
     assert scale not in ends or torch.equal(guided, ends[scale])
     with pytest.raises(DenoiseError, match="one state"):
         NODE_CLASS_MAPPINGS["RealDenoiseGuidedPrediction"]().guide(positive, negative[:1], scale)
+
+
+def test_the_size_may_come_from_the_known_pixels():
+    start = NODE_CLASS_MAPPINGS["RealDenoiseStartDenoising"]().start
+    image = torch.rand(1, 8, 6, 3)
+    known = NODE_CLASS_MAPPINGS["RealDenoiseKnownPixels"]()
+    masked = known.wrap(DDIMScheduler(3), image, 1, torch.zeros(1, 8, 6))["result"][0]
+    assert start(masked, 0.0, 0, 0, 0, 2, 0)["result"][0].x.shape == (2, 3, 8, 6)
+    for scheduler in (DDIMScheduler(3), known.wrap(DDIMScheduler(3), image, 1)["result"][0]):
+        with pytest.raises(DenoiseError, match="width and height"):
+            start(scheduler, 0.0, 0, 0, 0, 1, 0)

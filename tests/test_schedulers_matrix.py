@@ -12,12 +12,13 @@ SETTINGS = {
     "ddpm": {"steps": 8},
     "ddim": {"steps": 8},
     "interpolation": {"steps": 4},
-    "langevin": {"levels": 4, "steps_per_level": 3},
+    "langevin": {},
     "edm": {"points": 6},
     "heat": {"steps": 3},
 }
 DENOISERS = {
     "interpolation_unet": "interpolation_unet",
+    "prior_unet2d": "prior_unet2d",
     "dncnn_color_blind": "data/published/dncnn_color_blind.safetensors",
 }
 GAIN = 3.0
