@@ -17,4 +17,12 @@ SCHEDULERS = {
 }
 """Every reverse process by its short name; all settings have defaults."""
 
-__all__ = ["SCHEDULERS", *sorted(cls.__name__ for cls in SCHEDULERS.values())]
+__all__ = [
+    "SCHEDULERS",
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "EDMScheduler",
+    "HeatScheduler",
+    "InterpolationScheduler",
+    "LangevinScheduler",
+]

@@ -7,6 +7,7 @@ import pytest
 import realdenoise
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.imaging.sample_photos import ALL, CREDITS, FOLDER
 from realdenoise.models.contract import Spec
 from realdenoise.nodes.compare import Compare
 from realdenoise.nodes.denoise import DenoiseImage
@@ -14,7 +15,6 @@ from realdenoise.nodes.loader import LoadDenoiser
 from realdenoise.nodes.meter import PSNRMeter
 from realdenoise.nodes.noise import AddNoise
 from realdenoise.nodes.sampler import RealWorldInterpolationSampler
-from realdenoise.imaging.sample_photos import ALL, CREDITS, FOLDER
 from realdenoise.nodes.samples import SamplePhoto
 
 ADD = {"seed": 3, "first_frame": 0, "clip": False}

@@ -38,9 +38,9 @@ def total_variation(
     Stops when the objective changes by less than 2e-4 of its first value. image [1,C,H,W]; sigma on the [0,1] scale;
     weight None = what suits photographs at this sigma.
     """
-    if weight is None:
-        weight = WEIGHT * (float(sigma) / WEIGHT_SIGMA) ** WEIGHT_GROWTH
-    strength = weight * float(sigma)
+    level = float(sigma)
+    factor: float = WEIGHT * (level / WEIGHT_SIGMA) ** WEIGHT_GROWTH if weight is None else weight
+    strength = factor * level
     if strength == 0:
         return image
     dual = image.new_zeros(2, *image.shape[1:])
