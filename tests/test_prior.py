@@ -97,7 +97,9 @@ def test_node_gives_mean_one_run_and_spread() -> None:
     result = node.sample(Wiener(), noisy, 25.5, 4, 5, 3, 0)
     image, one, spread, report = result["result"]
     drawn = denoise_with_prior(noisy[..., :3].permute(0, 3, 1, 2), Wiener(), 0.1, runs=4, steps=5, seed=3)
-    assert torch.equal(image, drawn.mean.permute(0, 2, 3, 1)) and torch.equal(one, drawn.one.permute(0, 2, 3, 1))
+    for shown, planes in ((image, drawn.mean), (one, drawn.one)):
+        assert torch.equal(shown[..., :3], planes.permute(0, 2, 3, 1))
+        assert torch.equal(shown[..., 3:], noisy[..., 3:])
     assert spread.shape == (2, 9, 7, 3)
     level = float((drawn.spread.square().mean().sqrt() * 255).round(decimals=2))
     assert f"spread {level:.2f}" in report and "4 runs of 5 steps" in report
@@ -125,9 +127,9 @@ CHAIN = {
     "objective_options": {"low_share": 0.5, "quarter_share": 0.5},
     "data": {"clean": ["memory"], "crop": 32, "batch": 4},
     "noise": [{"kind": "gaussian", "low": 25, "high": 25}],
-    "schedule": {"steps": 80, "learning_rate": 3e-3},
+    "schedule": {"steps": 160, "learning_rate": 3e-3},
     "optimiser": {"ema": 0.9, "clip_norm": 1.0},
-    "validation": {"every": 80},
+    "validation": {"every": 160},
 }
 
 
@@ -143,7 +145,8 @@ def pictures() -> torch.Tensor:
 def test_objective_teaches_a_chain(tmp_path: Path, prediction: str) -> None:
     options = {**CHAIN["options"], "scheduler": {"prediction_type": prediction}}
     recipe = recipe_from({**CHAIN, "options": options})
-    trainer = Trainer(recipe, TensorSource(recipe, pictures()), probes_from_pictures(recipe, list(pictures().numpy())))
+    probes = probes_from_pictures(recipe, list(pictures().numpy()))
+    trainer = Trainer(recipe, TensorSource(recipe, pictures()), probes, precision="fp32")
     trained = trainer.run()
     save_network(trained.state, tmp_path / "prior.safetensors", metadata(recipe, trained))
     denoiser = load_denoiser(tmp_path / "prior.safetensors", device="cpu", precision="fp32")
