@@ -117,18 +117,7 @@ def test_denoise_photo_saves_a_clean_picture(tmp_path):
 def test_real_world_interpolation_reaches_its_numbers(tmp_path):
     few = [f"Sampler: {method}.steps=2" for method in ("improved", "origin")]
     said = shown("real_world_interpolation", tmp_path, settings=["Load Denoiser.precision=fp32", *few])
-    decibels = {title: float(text.split(" dB")[0]) for title, text in said.items() if "PSNR" in title}
-    noisy, improved, origin = (decibels[f"PSNR Meter: {name}"] for name in ("noisy", "improved", "origin"))
-    assert noisy == pytest.approx(26.1, abs=0.2)
-    assert improved > noisy + 6 and improved > origin
-
-
-@pytest.mark.slow
-def test_train_your_own_helps_on_another_picture(tmp_path, monkeypatch):
-    """Less than what is set in the file, counted in steps so that every machine does the same."""
-    monkeypatch.setenv("REALDENOISE_MODELS", str(tmp_path / "models"))
-    short = ["Train Denoiser.minutes=0", "Train Denoiser.steps=30", "Train Denoiser.crop=48"]
-    said = shown("train_your_own", tmp_path, settings=["Load Denoiser.precision=fp32", *short])
-    before, after = (float(said[f"PSNR Meter: {name}"].split(" dB")[0]) for name in ("before", "after"))
-    assert before == pytest.approx(26.3, abs=0.3) and after > before + 0.3
-    assert (tmp_path / "models" / "film_grain_lora.safetensors").stat().st_size < 1_000_000
+    gains = {
+        name: float(said[f"PSNR Meter: {name}"].split("gain ")[1].split(" dB")[0]) for name in ("improved", "origin")
+    }
+    assert gains["improved"] > 6 and gains["improved"] > gains["origin"]
