@@ -1,0 +1,113 @@
+"""What host.py promises, in a real ComfyUI: cancelling, model folders, errors people can read."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import node_calls
+import pytest
+from safetensors.torch import load_file, save_file
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "models/weights/interpolation_unet.safetensors"
+SECONDS_TO_STOP = 2.0
+"""A second is what it takes; another one for a busy machine."""
+
+
+def get(url: str) -> dict:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def post(url: str, content: dict) -> bytes:
+    request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read()
+
+
+def api(node: str, **inputs: object) -> dict:
+    """A node of an API-format workflow; widgets that are not named have their defaults."""
+    widgets = {
+        name: node_calls.default(entry)
+        for name, entry in node_calls.inputs(f"RealDenoise{node}").items()
+        if node_calls.is_widget(entry)
+    }
+    return {"class_type": f"RealDenoise{node}", "inputs": {**widgets, **inputs}}
+
+
+def big_picture() -> dict:
+    """Some ten seconds of work."""
+    size = {"width": 3000, "height": 3000, "batch_size": 1, "color": 0}
+    return {
+        "load": api("LoadDenoiser", precision="fp32"),
+        "empty": {"class_type": "EmptyImage", "inputs": size},
+        "denoise": api("DenoiseImage", denoiser=["load", 0], image=["empty", 0]),
+        "look": {"class_type": "PreviewImage", "inputs": {"images": ["denoise", 0]}},
+    }
+
+
+def wait_for(condition, seconds: float):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"nothing after {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def test_cancelling_stops_within_a_second(comfyui):
+    queued = json.loads(post(f"{comfyui.address}/prompt", {"prompt": big_picture()}))["prompt_id"]
+    wait_for(lambda: get(f"{comfyui.address}/queue")["queue_running"], 30)
+    time.sleep(3)  # well inside the network
+    assert get(f"{comfyui.address}/queue")["queue_running"], "the picture was too small for this machine"
+    started = time.monotonic()
+    post(f"{comfyui.address}/interrupt", {"prompt_id": queued})
+    status = wait_for(lambda: get(f"{comfyui.address}/history/{queued}").get(queued), 60)["status"]
+    assert time.monotonic() - started < SECONDS_TO_STOP
+    assert any(name == "execution_interrupted" for name, _ in status["messages"])
+
+
+def test_a_file_put_into_the_model_folder_is_listed_and_runs(comfyui):
+    folder = comfyui.base / "models" / "denoisers" / "mine"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(load_file(WEIGHTS), folder / "copy.safetensors")
+    name = "mine/copy.safetensors"
+    entry = get(f"{comfyui.address}/object_info/RealDenoiseLoadDenoiser")["RealDenoiseLoadDenoiser"]
+    assert name in entry["input"]["required"]["denoiser"][0]
+    prompt = {
+        "load": api("LoadDenoiser", denoiser=name),
+        "photo": api("SamplePhoto"),
+        "denoise": api("DenoiseImage", denoiser=["load", 0], image=["photo", 0]),
+        "look": {"class_type": "PreviewAny", "inputs": {"source": ["denoise", 1]}},
+    }
+    history = comfyui.run(prompt)
+    assert history["outputs"]["look"]["text"][0].startswith("copy · blind")
+
+
+@pytest.mark.parametrize("name", ["../../secret.pth", "/etc/passwd", "gone.safetensors"])
+def test_a_name_that_is_not_listed_is_refused_before_anything_runs(comfyui, name):
+    look = {"class_type": "PreviewAny", "inputs": {"source": ["load", 1]}}
+    prompt = {"load": api("LoadDenoiser", denoiser=name), "look": look}
+    with pytest.raises(urllib.error.HTTPError) as problem:
+        post(f"{comfyui.address}/prompt", {"prompt": prompt})
+    (error,) = json.loads(problem.value.read())["node_errors"]["load"]["errors"]
+    assert error["type"] == "value_not_in_list"
+
+
+def test_an_error_inside_a_node_is_one_sentence_for_people(comfyui):
+    prompt = {
+        "photo": api("SamplePhoto"),
+        "noise": api("AddNoise", image=["photo", 0], kind="gaussian", amount=1000.0),
+        "look": {"class_type": "PreviewImage", "inputs": {"images": ["noise", 0]}},
+    }
+    queued = json.loads(post(f"{comfyui.address}/prompt", {"prompt": prompt}))["prompt_id"]
+    history = wait_for(lambda: get(f"{comfyui.address}/history/{queued}").get(queued), 30)
+    error = next(data for name, data in history["status"]["messages"] if name == "execution_error")
+    assert error["node_id"] == "noise" and "0 to 255" in error["exception_message"]
+
+
+def test_the_log_has_no_warning_about_the_pack(comfyui):
+    lines = (comfyui.base / "log.txt").read_text().splitlines()
+    loaded = [line for line in lines if line.rstrip().endswith("custom_nodes/denoise")]
+    assert loaded and "FAILED" not in loaded[0]
+    assert not any("Unable to parse pyproject" in line or "Skip " in line for line in lines)
