@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,7 +20,7 @@ def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
         DenoiseError: the package `bm3d` is not installed.
     """
     try:
-        import bm3d as package
+        package = importlib.import_module("bm3d")
     except ImportError as error:
         raise DenoiseError(
             "BM3D needs the package bm3d (licensed for non-commercial use only): pip install bm3d, or choose 'nlm'."
