@@ -20,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/NAME)")
     parser.add_argument("--minutes", type=float, metavar="M", help="train for M minutes instead of the recipe's length")
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these weights: a bundled name or a file")
+    parser.add_argument("--teacher", metavar="WEIGHTS", help="another teacher than the recipe's; '' = none")
     parser.add_argument(
         "--adapter",
         choices=("lora",),
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from ._errors import UsageError
 
     recipe = shortened(load_recipe(args.recipe), args.minutes)
-    changes = {"init": args.init, "seed": args.seed}
+    changes = {"init": args.init, "teacher": args.teacher, "seed": args.seed}
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
     out = args.out or Path("runs") / recipe.name
     if (out / CHECKPOINT).exists() and not args.resume:

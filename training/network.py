@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
-from ..models.loader import find_file, load_network
+from ..models.loader import bundled, find_file, load_network
 from ..models.registry import Weights, architectures
-from .objectives import Student
+from .objectives import Student, Teacher
 from .recipe import Recipe, RecipeError
+from .samples import under
 
 
 def make_student(recipe: Recipe) -> Student:
@@ -35,6 +37,16 @@ def make_student(recipe: Recipe) -> Student:
     if recipe.prediction:
         spec = replace(spec, prediction=recipe.prediction)
     return Student(network.requires_grad_(True), replace(spec, name=recipe.name))
+
+
+def make_teacher(recipe: Recipe, root: Path | None, device: torch.device) -> Teacher | None:
+    """The denoiser that the recipe names as its teacher. DenoiseError when it cannot be loaded."""
+    if not recipe.teacher:
+        return None
+    file = recipe.teacher if recipe.teacher in bundled() else under(root, recipe.teacher)
+    network, spec = load_network(find_file(file))
+    network = network.to(device).to(memory_format=torch.channels_last).requires_grad_(False)
+    return Teacher(network, spec, recipe.teacher_share)
 
 
 def _tuple(value: object) -> object:

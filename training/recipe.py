@@ -12,6 +12,8 @@ from typing import Any, get_type_hints
 from ..imaging.noise import NOISE_KINDS
 
 RECIPES = Path(__file__).parent / "recipes"
+TAUGHT = ("interpolation", "regression")
+"""Objectives that can follow a teacher."""
 
 
 class RecipeError(ValueError):
@@ -129,7 +131,8 @@ class Validation:
     """What is measured on the way: PSNR on clean pictures with Gaussian noise (sigma of 255), and on pairs.
 
     clean, pairs: folders; empty = the training ones. pictures: how many of each. every: steps between measurements.
-    crop: side of the centre that is measured.
+    crop: side of the centre that is measured. noise: more kinds of noise for the clean pictures, each drawn once per
+    picture.
     """
 
     clean: tuple[str, ...] = ()
@@ -138,6 +141,7 @@ class Validation:
     pictures: int = 4
     crop: int = 256
     every: int = 500
+    noise: tuple[NoisePart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,9 @@ class Recipe:
     network: an architecture's name. options: arguments of its constructor. prediction: what its output means when that
     differs from the architecture's own ('score'). objective: name of a file in training/objectives.
     objective_options: its settings. init: weights to start from (a bundled name or a path; empty = random).
+    teacher: weights of a denoiser whose answers stand in for the clean picture where the noise is white, so that the
+    student learns the mean of what is possible instead of one draw of it; a bundled name or a path below --data.
+    teacher_share: how far the target goes from the clean picture to the teacher's answer.
     """
 
     name: str
@@ -159,6 +166,8 @@ class Recipe:
     objective_options: Mapping[str, Any] = field(default_factory=dict)
     prediction: str = ""
     init: str = ""
+    teacher: str = ""
+    teacher_share: float = 0.8
     seed: int = 0
     optimiser: Optimiser = Optimiser()
     validation: Validation = Validation()
@@ -166,6 +175,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
+        _require(0 <= self.teacher_share <= 1, "teacher_share", "must be between 0 and 1")
+        taught = not self.teacher or self.objective in TAUGHT
+        _require(taught, "teacher", f"is for the objectives {' and '.join(TAUGHT)}; leave it out or choose one of them")
 
 
 def bundled_recipes() -> list[str]:

@@ -62,6 +62,7 @@ def train_from_folders(
         folder=out,
         resume=resume,
         student=student,
+        root=root,
     )
     write_atomically(out / "skipped.txt", lambda path: path.write_text(_skipped(source.skipped), encoding="utf-8"))
 

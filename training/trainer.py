@@ -17,7 +17,7 @@ from ..models.contract import Spec
 from ..models.precision import pick_dtype
 from ..monitor import Monitor
 from .checkpoint import Progress, load_checkpoint, save_checkpoint
-from .network import make_student
+from .network import make_student, make_teacher
 from .objectives import Student, objectives
 from .recipe import Recipe, RecipeError
 from .samples import Batch, Source
@@ -47,9 +47,10 @@ class Trainer:
         device: where it trains. precision: auto, fp32, bf16 or fp16 (autocast).
         folder: for checkpoints; None = none are written. resume: go on from the one in there.
         student: a network to go on with instead of a fresh one (fine-tuning, adapters).
+        root: folder that the recipe's relative `teacher` lies in.
 
     Raises:
-        RecipeError: an unknown network or objective, or nothing to resume.
+        RecipeError: an unknown network or objective, or nothing to resume. DenoiseError: an unusable teacher.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Trainer:
         folder: Path | None = None,
         resume: bool = False,
         student: Student | None = None,
+        root: Path | None = None,
     ) -> None:
         self.recipe, self.source, self.probes, self.folder = recipe, source, probes, folder
         self.device = torch.device(device)
@@ -79,6 +81,8 @@ class Trainer:
             self.student = make_student(recipe) if student is None else _own_copy(student)
             network = self.network.to(self.device).to(memory_format=torch.channels_last).train()
             self.average = _copy(network)
+            teacher = make_teacher(recipe, root, self.device)
+            self.options = {**recipe.objective_options, **({} if teacher is None else {"teacher": teacher})}
             self.optimiser = self._make_optimiser()
             if resume:
                 self._resume()
@@ -141,7 +145,7 @@ class Trainer:
             group["lr"] = self.recipe.schedule.rate(step, self.progress.seconds)
         batch = Batch(*(value.to(self.device) for value in (batch.noisy, batch.clean, batch.second, batch.sigma)))
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            loss = self.objective(self.student, batch, self._random(step), **self.recipe.objective_options)
+            loss = self.objective(self.student, batch, self._random(step), **self.options)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if plan.clip_norm > 0:

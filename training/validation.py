@@ -17,7 +17,7 @@ from ..models.adapters import predict_clean
 from .objectives import Student
 from .pictures import PictureStore, pair_files, picture_files
 from .recipe import Recipe
-from .samples import under
+from .samples import make_noisy, under
 
 VALIDATION_STEP = 1 << 40
 """A step number that training never reaches: validation has noise of its own."""
@@ -51,12 +51,17 @@ def _spread(items: Sequence, count: int) -> list:
 
 
 def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list[Probe]:
-    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma."""
+    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds."""
     plan, probes = recipe.validation, []
     for number, picture in enumerate(pictures):
         clean = _centre(picture, plan.crop)
         noise = generator(recipe.seed, VALIDATION_STEP, number).standard_normal(tuple(clean.shape), dtype=np.float32)
         probes.append(Probe(clean + torch.from_numpy(noise) * (plan.sigma / 255), clean, plan.sigma / 255))
+        for kind, part in enumerate(plan.noise):
+            random = generator(recipe.seed, VALIDATION_STEP + 1 + kind, number)
+            sample = make_noisy(clean[0].permute(1, 2, 0).numpy(), [part], random)
+            sigma = None if np.isnan(sample.sigma) else sample.sigma
+            probes.append(Probe(torch.from_numpy(sample.noisy).permute(2, 0, 1)[None].contiguous(), clean, sigma))
     return probes
 
 

@@ -58,6 +58,27 @@ def known_level(batch: Batch, spec: Spec) -> Level:
     return Level(batch.sigma)
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """A trained denoiser to learn from; see `Recipe.teacher`."""
+
+    network: nn.Module
+    spec: Spec
+    share: float
+
+    def target(self, noisy: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+        """`clean` moved towards the teacher's estimate where the noise is white, sigma [B] not being NaN."""
+        white = ~torch.isnan(sigma)
+        if not white.any():
+            return clean
+        level = Level(sigma[white] if self.spec.needs_sigma else None)
+        with torch.no_grad():
+            said = predict_clean(self.network, self.spec, noisy[white], level)
+        target = clean.clone()
+        target[white] = torch.lerp(clean[white], said, self.share)
+        return target
+
+
 def distance(estimate: Tensor, target: Tensor, norm: str) -> Tensor:
     """Mean l1, l2 or charbonnier (√(d² + 1e-6)) distance. Raises ValueError for another name."""
     difference = estimate - target

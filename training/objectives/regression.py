@@ -6,10 +6,17 @@ import torch
 from torch import Tensor
 
 from ..samples import Batch
-from . import Student, distance, known_level, objective
+from . import Student, Teacher, distance, known_level, objective
 
 
 @objective
-def regression(student: Student, batch: Batch, generator: torch.Generator, norm: str = "charbonnier") -> Tensor:
+def regression(
+    student: Student,
+    batch: Batch,
+    generator: torch.Generator,
+    norm: str = "charbonnier",
+    teacher: Teacher | None = None,
+) -> Tensor:
     """Distance of the clean estimate from the clean picture; equal to that of predicted from true noise."""
-    return distance(student.clean(batch.noisy, known_level(batch, student.spec)), batch.clean, norm)
+    target = batch.clean if teacher is None else teacher.target(batch.noisy, batch.clean, batch.sigma)
+    return distance(student.clean(batch.noisy, known_level(batch, student.spec)), target, norm)
