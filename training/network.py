@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ..imaging.level import DenoiseError
 from ..models.loader import bundled, find_file, load_network
 from ..models.registry import Weights, architectures
 from .objectives import Student, Teacher
@@ -43,8 +44,12 @@ def make_teacher(recipe: Recipe, root: Path | None, device: torch.device) -> Tea
     """The denoiser that the recipe names as its teacher. DenoiseError when it cannot be loaded."""
     if not recipe.teacher:
         return None
-    file = recipe.teacher if recipe.teacher in bundled() else under(root, recipe.teacher)
-    network, spec = load_network(find_file(file))
+    file = find_file(recipe.teacher) if recipe.teacher in bundled() else under(root, recipe.teacher)
+    if not file.exists():
+        raise DenoiseError(
+            f"the teacher '{file}' does not exist; name another with --teacher, or leave it empty for none."
+        )
+    network, spec = load_network(file)
     network = network.to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     return Teacher(network, spec, recipe.teacher_share)
 
