@@ -144,6 +144,14 @@ def test_ffdnet_with_a_map_beats_the_best_number_on_uneven_noise(shared, cbsd68)
     numbers = [score(float(s)) for s in (25 / 255, sigma.mean(), sigma.square().mean().sqrt(), 45 / 255)]
     assert score(sigma) > max(numbers) + 0.8
 
+@pytest.mark.parametrize("fresh", [DnCNN, FDnCNN, FFDNet])
+def test_a_fresh_chain_lets_the_picture_through(fresh):
+    """Otherwise twenty layers without batch norm never begin to learn."""
+    chain = fresh().model
+    picture = torch.rand(1, chain[0].in_channels, 32, 32, generator=torch.manual_seed(0))
+    with torch.no_grad():
+        assert 0.1 < float(chain(picture).std() / picture.std()) < 10
+
 
 def test_drunet_has_the_published_size_and_names():
     with torch.device("meta"):
