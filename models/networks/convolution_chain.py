@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from ..registry import StateDict, Weights
 
 PREFIX = "model."
+LAST_LAYER = 0.01
+"""Scale of the last layer's first weights: a fresh network says little, so that the first steps need not unsay it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class ChainShape:
             if self.batch_norm:
                 layers.append(nn.BatchNorm2d(self.width, eps=1e-4 if self.bias else 1e-5))
             layers.append(nn.ReLU(inplace=True))
-        return nn.Sequential(*layers, self._convolution(self.width, self.planes_out))
+        last = self._convolution(self.width, self.planes_out)
+        last.weight.data *= LAST_LAYER
+        return nn.Sequential(*layers, last)
 
     def _convolution(self, planes_in: int, planes_out: int) -> nn.Conv2d:
         convolution = nn.Conv2d(planes_in, planes_out, 3, padding=1, bias=self.bias)
