@@ -144,6 +144,7 @@ def test_ffdnet_with_a_map_beats_the_best_number_on_uneven_noise(shared, cbsd68)
     numbers = [score(float(s)) for s in (25 / 255, sigma.mean(), sigma.square().mean().sqrt(), 45 / 255)]
     assert score(sigma) > max(numbers) + 0.8
 
+
 @pytest.mark.parametrize("fresh", [DnCNN, FDnCNN, FFDNet])
 def test_a_fresh_chain_lets_the_picture_through(fresh):
     """Otherwise twenty layers without batch norm never begin to learn."""

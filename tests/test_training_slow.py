@@ -1,4 +1,4 @@
-"""What a minute of training gives, and that a long run survives a kill anywhere: minutes, so outside the quick suite."""
+"""What a minute of training gives, and that a long run survives a kill anywhere: minutes, so not in the quick suite."""
 
 from dataclasses import replace
 

@@ -28,7 +28,7 @@ class ChainShape:
         """Conv+ReLU, (depth − 2) × Conv(+BN)+ReLU, Conv.
 
         Batch norm's eps is PyTorch's 1e-5, and 1e-4 where the convolutions also carry a bias (the authors' toolbox).
-        Weights start as in arXiv 1502.01852, eq. 10: with PyTorch's own start a picture fades by √6 from layer to layer,
+        Weights start as in arXiv 1502.01852, eq. 10: with PyTorch's own start a picture fades by √6 a layer,
         and twenty layers without batch norm never begin to learn.
         """
         layers: list[nn.Module] = [self._convolution(self.planes_in, self.width), nn.ReLU(inplace=True)]
