@@ -109,7 +109,9 @@ def test_numbers_are_kept(pairs):
 
 def test_identifiers_are_kept(pairs):
     """File names, weights, options and placeholders are typed as they are, so they are not translated."""
-    identifier = re.compile(r"\w*_\w+|[\w…]*/[\w…]+/?|\.(?:safetensors|pth)\b|\{\w+\}|pip install \w+|arXiv [\d.]*\d")
+    identifier = re.compile(
+        r"\w*_\w+|(?:\.|\b\w+)/[\w…]+|\.(?:safetensors|pth)\b|\{\w+\}|pip install \w+|arXiv [\d.]*\d"
+    )
     for place, english, text in pairs:
         if place[-1] == "name":
             continue
@@ -143,3 +145,14 @@ def test_node_names_are_told_apart(language):
         node["display_name"] for name, node in locale_source.translation(language).items() if name != "main"
     )
     assert [name for name, count in found.items() if count > 1] == []
+
+
+def test_nodes_are_mentioned_by_their_translated_names(language, pairs):
+    """'See Add Noise' must name what the user sees in the menu."""
+    shorten = re.compile(r"\s*[(（].*")
+    found = {english: text for place, english, text in pairs if place[-1] == "display_name"}
+    short = {shorten.sub("", english): shorten.sub("", text) for english, text in found.items()}
+    for place, english, text in pairs:
+        if place[-1] in ("description", "tooltip"):
+            mentioned = {name for name in short if re.search(rf"\b{re.escape(name)}\b", english)}
+            assert [short[name] for name in mentioned if short[name] not in text] == [], (place, text)
