@@ -5,6 +5,7 @@ They run when COMFYUI_PATH names a ComfyUI checkout; COMFYUI_PYTHON names a Pyth
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COMFYUI = os.environ.get("COMFYUI_PATH", "")
 START_SECONDS = 120
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
 
 
 def post(url: str, content: dict | None = None) -> dict:
@@ -44,6 +48,18 @@ class Server:
             assert not history or history["status"]["status_str"] != "error", history["status"]["messages"]
             time.sleep(0.2)
         raise AssertionError("the workflow did not end")
+
+    def set_option(self, name: str, value: object) -> None:
+        """Set one of the front-end's settings, for editors that are opened from now on."""
+        post(f"{self.address}/settings", {name: value})
+
+    def open_editor(self, browser):
+        """A page with the editor, ready for use."""
+        self.set_option("Comfy.TutorialCompleted", True)
+        page = browser.new_page(viewport={"width": 1700, "height": 1300})
+        page.goto(self.address)
+        page.wait_for_function(READY, timeout=90_000)
+        return page
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +92,15 @@ def comfyui(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium; CHROMIUM names it")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()

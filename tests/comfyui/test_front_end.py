@@ -1,10 +1,6 @@
 """The shipped workflows in ComfyUI's real front-end, classic and Vue nodes, in a headless Chromium."""
 
 import itertools
-import json
-import os
-import shutil
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,10 +9,7 @@ from realdenoise.headless.run import CLASSES, read_workflow
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflows"
 FILES = sorted(path.stem for path in FOLDER.glob("*.json"))
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 FRESH = itertools.count(5000, 100)
-READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
 RUN = """async () => {
   window.finished = "";
   app.api.addEventListener("execution_success", () => (window.finished = "success"));
@@ -25,30 +18,10 @@ RUN = """async () => {
 }"""
 
 
-def set_option(comfyui, name: str, value: object) -> None:
-    data = json.dumps({name: value}).encode()
-    request = urllib.request.Request(f"{comfyui.address}/settings", data, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30).close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM:
-        pytest.skip("needs Chromium; CHROMIUM names it")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture(params=["classic", "vue"], scope="module")
 def page(comfyui, browser, request):
-    set_option(comfyui, "Comfy.TutorialCompleted", True)
-    set_option(comfyui, "Comfy.VueNodes.Enabled", request.param == "vue")
-    opened = browser.new_page(viewport={"width": 1700, "height": 1300})
-    opened.goto(comfyui.address)
-    opened.wait_for_function(READY, timeout=90_000)
+    comfyui.set_option("Comfy.VueNodes.Enabled", request.param == "vue")
+    opened = comfyui.open_editor(browser)
     yield opened
     opened.close()
 
