@@ -12,6 +12,7 @@ NEEDED = (
     "workflows/denoise_photo.json",
     "workflows/denoise_photo.jpg",
     "web/docs/RealDenoiseDenoiseImage.md",
+    "locales/zh/nodeDefs.json",
     "nodes/denoise.py",
 )
 UNWANTED = ("tests/", "benchmarks/", ".ci/", ".github/", "runs/")

@@ -21,7 +21,7 @@ SCRIPTS = {
 SENTENCES = {**SCRIPTS, "ja": r"[\u3040-\u30ff]"}  # Japanese of any length has kana
 FORBIDDEN = {"zh": r"[\u3040-\u30ff\uac00-\ud7af]", "ko": r"[\u3040-\u30ff]", "ja": r"[\uac00-\ud7af]"}
 NAMES = json.loads(Path(__file__).with_name("locale_proper_names.json").read_text(encoding="utf-8"))
-UPDATE = "REALDENOISE_UPDATE_SNAPSHOT"
+UPDATE = "REALDENOISE_TRANSLATED"
 ENGLISH = dict(locale_source.texts(locale_source.english()))
 CHOICES = locale_source.choices()
 
