@@ -11,7 +11,7 @@ import pytest
 
 LANGUAGES = sorted(path.name for path in locale_source.LOCALES.glob("*") if path.is_dir())
 SUPPORTED = {"ar", "es", "fr", "ja", "ko", "pt-BR", "ru", "tr", "zh", "zh-TW"}  # by the front-end, beside English
-PROMISED = {"ja", "ko", "zh"}
+PROMISED = {"es", "fr", "ja", "ko", "ru", "zh"}
 SCRIPTS = {
     "ja": r"[\u3040-\u30ff\u4e00-\u9fff]",
     "ko": r"[\uac00-\ud7af]",
