@@ -81,3 +81,27 @@ def test_gray_weights_on_set12(shared, name, published):
 def test_gray_weights_on_two_small_pictures(shared, name, measured):
     denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
     assert mean_psnr(denoiser, set12(shared, 25)[:2], 25) == pytest.approx(measured, abs=0.02)
+
+
+def test_ffdnet_with_a_constant_map_equals_ffdnet_with_the_number(shared, cbsd68):
+    denoiser = load_denoiser(weights(shared, "ffdnet_color"), device="cpu", precision="fp32")
+    noisy = cbsd68(1, 25)[0][1].permute(0, 3, 1, 2)[..., :151, :203]
+    constant = torch.full_like(noisy[:, :1], 25 / 255)
+    assert (denoiser(noisy, Level(constant)) - denoiser(noisy, Level(25 / 255))).abs().max() < 1e-5
+
+
+def test_ffdnet_told_a_map_beats_every_single_number_by_more_than_a_decibel(shared, cbsd68):
+    """Noise that grows from sigma 5 at the left to 65 at the right of two pictures."""
+    denoiser = load_denoiser(weights(shared, "ffdnet_color"), device="cpu", precision="fp32")
+    gains = []
+    for index, (clean, _) in enumerate(cbsd68(2, 0)):
+        clean = clean[:, 32:192, 32:192]
+        sigma = torch.linspace(5 / 255, 65 / 255, clean.shape[2]).expand(1, 1, *clean.shape[1:3])
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(index))
+        noisy = (clean + sigma[:, 0, ..., None] * noise).permute(0, 3, 1, 2)
+
+        def decibels(level, noisy=noisy, clean=clean):
+            return psnr(clean, denoiser(noisy, Level(level)).clamp(0, 1).permute(0, 2, 3, 1)).item()
+
+        gains.append(decibels(sigma) - max(decibels(level / 255) for level in (35, 45, 55, 65)))
+    assert np.mean(gains) > 1.5 and min(gains) > 1

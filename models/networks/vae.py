@@ -18,6 +18,8 @@ LOG_VARIANCE = (-12.0, 2.0)
 """Both variances are kept in e^-12 … e^2, so that no exponential overflows in half precision."""
 FIRST_CODE, FIRST_PICTURE = -6.0, -5.0
 """Log-variances of an untrained network: deviations of 0.05 and 0.08."""
+CODE_SPREAD = 0.2
+"""Usual deviation of a trained autoencoder's code, which the prior N(0, I) wants to be 1."""
 
 
 class Gaussian(NamedTuple):
@@ -94,6 +96,26 @@ def kl_divergence(posterior: Gaussian) -> Tensor:
     return 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance)
 
 
+def from_autoencoder(network: nn.Module) -> DenoisingVAE:
+    """A VAE whose likeliest answer is that of a trained `DenoisingAutoencoder`, and which is as sure as an untrained one."""
+    trained = network.state_dict()
+    vae = DenoisingVAE(*astuple(bottleneck_shape(trained)))
+    state = vae.state_dict()
+    first, last, picture = "decoder.0.weight", f"encoder.{len(vae.encoder) - 1}", f"decoder.{len(vae.decoder) - 2}"
+    for key, value in trained.items():
+        if key.rpartition(".")[0] == last:  # the means come first, then the log-variances
+            state[key].zero_()[: len(value)] = value / CODE_SPREAD
+            continue
+        if key.rpartition(".")[0] == picture:
+            state[key].zero_()[: len(value)] = value
+            continue
+        state[key].copy_(CODE_SPREAD * value if key == first else value)
+    vae.load_state_dict(state)
+    _start_variance(vae.encoder[-1], FIRST_CODE)
+    _start_variance(vae.decoder[-2], FIRST_PICTURE)
+    return vae
+
+
 def _spec(weights: Weights) -> Spec:
     shape = bottleneck_shape(weights.state)
     return Spec(
@@ -115,5 +137,6 @@ register(
         build=lambda weights: DenoisingVAE(*astuple(bottleneck_shape(weights.state))),
         spec=_spec,
         create=DenoisingVAE,
+        adopt={"DenoisingAutoencoder": from_autoencoder},
     )
 )
