@@ -19,7 +19,7 @@ LOG_VARIANCE = (-12.0, 2.0)
 FIRST_CODE, FIRST_PICTURE = -6.0, -5.0
 """Log-variances of an untrained network: deviations of 0.05 and 0.08."""
 CODE_SPREAD = 0.2
-"""Usual deviation of a trained autoencoder's code, which the prior N(0, I) wants to be 1."""
+"""Usual deviation of the code of an autoencoder trained as by its recipe; the prior N(0, I) wants 1."""
 
 
 class Gaussian(NamedTuple):
@@ -97,19 +97,15 @@ def kl_divergence(posterior: Gaussian) -> Tensor:
 
 
 def from_autoencoder(network: nn.Module) -> DenoisingVAE:
-    """A VAE whose likeliest answer is that of a trained `DenoisingAutoencoder`, and which is as sure as an untrained one."""
+    """A VAE whose likeliest answer is a trained `DenoisingAutoencoder`'s, and as sure of it as an untrained VAE."""
     trained = network.state_dict()
     vae = DenoisingVAE(*astuple(bottleneck_shape(trained)))
-    state = vae.state_dict()
-    first, last, picture = "decoder.0.weight", f"encoder.{len(vae.encoder) - 1}", f"decoder.{len(vae.decoder) - 2}"
+    state, last = vae.state_dict(), f"encoder.{len(vae.encoder) - 1}"
     for key, value in trained.items():
-        if key.rpartition(".")[0] == last:  # the means come first, then the log-variances
-            state[key].zero_()[: len(value)] = value / CODE_SPREAD
-            continue
-        if key.rpartition(".")[0] == picture:
-            state[key].zero_()[: len(value)] = value
-            continue
-        state[key].copy_(CODE_SPREAD * value if key == first else value)
+        state[key].zero_()[: len(value)] = value  # where there are more planes than that, they are log-variances
+    for part in ("weight", "bias"):
+        state[f"{last}.{part}"] /= CODE_SPREAD
+    state["decoder.0.weight"] *= CODE_SPREAD
     vae.load_state_dict(state)
     _start_variance(vae.encoder[-1], FIRST_CODE)
     _start_variance(vae.decoder[-2], FIRST_PICTURE)
