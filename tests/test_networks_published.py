@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from realdenoise.imaging.level import Level
 from realdenoise.imaging.metrics import psnr
 from realdenoise.models.loader import load_denoiser
@@ -59,28 +58,17 @@ def test_all_of_cbsd68(shared, cbsd68, name, sigma):
     assert mean_psnr(denoiser, cbsd68(68, sigma), sigma) == pytest.approx(ALL_PICTURES[name, sigma], abs=0.05)
 
 
-def set12(shared: Path, sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    pairs = []
-    for index, path in enumerate(sorted((shared / "data/test/set12").iterdir())):
-        clean = np.asarray(Image.open(path).convert("L"), np.float32)[None, ..., None] / 255
-        noise = np.random.default_rng(index).standard_normal(clean.shape[1:], dtype=np.float32) * np.float32(
-            sigma / 255
-        )
-        pairs.append((torch.from_numpy(clean), torch.from_numpy(clean + noise)))
-    return pairs
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "published"), [("dncnn_gray_sigma25", 30.44), ("dncnn_gray_sigma25_bn", 30.43)])
-def test_gray_weights_on_set12(shared, name, published):
+def test_gray_weights_on_set12(shared, set12, name, published):
     denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
-    assert mean_psnr(denoiser, set12(shared, 25), 25) == pytest.approx(published, abs=0.05)
+    assert mean_psnr(denoiser, set12(25), 25) == pytest.approx(published, abs=0.05)
 
 
 @pytest.mark.parametrize(("name", "measured"), [("dncnn_gray_sigma25", 31.660), ("dncnn_gray_sigma25_bn", 31.596)])
-def test_gray_weights_on_two_small_pictures(shared, name, measured):
+def test_gray_weights_on_two_small_pictures(shared, set12, name, measured):
     denoiser = load_denoiser(weights(shared, name), device="cpu", precision="fp32")
-    assert mean_psnr(denoiser, set12(shared, 25)[:2], 25) == pytest.approx(measured, abs=0.02)
+    assert mean_psnr(denoiser, set12(25)[:2], 25) == pytest.approx(measured, abs=0.02)
 
 
 def test_ffdnet_with_a_constant_map_equals_ffdnet_with_the_number(shared, cbsd68):
