@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ FEWEST = 1 / 16
 class Search:
     """settings: what is tried. run: (picture, setting, monitor) → clean estimate. name, label: of the setting."""
 
-    settings: list[float]
+    settings: Sequence[float]
     run: Callable
     name: str
     label: str
