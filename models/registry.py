@@ -30,6 +30,7 @@ class Architecture:
     build: the network with the file's own sizes, weights not yet loaded. spec: its metadata, `card` left empty.
     create: the network from its constructor's options, for training; None = only from weights.
     describe: metadata without which a file of this network's tensors could not be built again.
+    adopt: makes this network from a trained one of another family, by that family's name, as a start for training.
     prepare: renames or strips keys before `build`, `spec` and loading.
     priority: tried in falling order; the more specific pattern needs the higher number.
     """
@@ -41,6 +42,7 @@ class Architecture:
     prepare: Callable[[StateDict], StateDict] = dict
     create: Callable[..., nn.Module] | None = None
     describe: Callable[[nn.Module], Mapping[str, str]] = lambda network: {}
+    adopt: Mapping[str, Callable[[nn.Module], nn.Module]] = field(default_factory=dict)
     priority: int = 0
 
 

@@ -1,6 +1,9 @@
-"""Choosing a denoiser's noise level without a clean picture."""
+"""Choosing a denoiser's noise level, or how long it learns, without a clean picture."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -10,6 +13,7 @@ from ..imaging.charts import Series, line_chart
 from ..imaging.layout import split
 from ..imaging.level import Level
 from ..models.autotune import auto_tune
+from ..models.zero_shot import ZeroShotDenoiser
 from .common import answer
 from .registry import node
 
@@ -21,20 +25,55 @@ def sigma_levels(lowest: float, highest: float, count: int) -> list[float]:
     return np.geomspace(lowest, highest, count).tolist()
 
 
+FEWEST = 1 / 16
+"""The smallest number of iterations tried, as a share of the denoiser's own."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """settings: what is tried. run: (picture, setting, monitor) → clean estimate. name, label: of the setting."""
+
+    settings: Sequence[float]
+    run: Callable
+    name: str
+    label: str
+
+
+def search_for(denoiser, lowest: float, highest: float, count: int) -> Search:
+    """Noise levels of 0–255 for a denoiser that is told one, numbers of iterations for one that learns on the spot.
+
+    Raises:
+        ValueError: a denoiser that has neither, or an empty range.
+    """
+    if denoiser.spec.needs_sigma:
+        levels = sigma_levels(lowest, highest, count)
+        return Search(
+            levels, lambda x, s, m: denoiser(x, Level(s / 255), m), "sigma", "sigma told to the denoiser (0–255)"
+        )
+    if isinstance(denoiser, ZeroShotDenoiser):
+        most = denoiser.iterations
+        counts = sorted({max(1, round(n)) for n in np.geomspace(FEWEST * most, most, count)})
+        return Search(
+            counts, lambda x, n, m: replace(denoiser, iterations=n)(x, Level(), m), "iterations", "training iterations"
+        )
+    raise ValueError(f"{denoiser.spec.name} is blind: sigma changes nothing, so there is nothing to tune.")
+
+
 @node("Auto-Tune Sigma (no reference needed)", "Measure", ("Noise2Self", "J-invariance", "calibrate"))
 class AutoTune:
-    """Picks the sigma that suits a denoiser and a picture best."""
+    """Picks the sigma that suits a denoiser and a picture best, or the iterations of a zero-shot one."""
 
     DESCRIPTION = (
         "Tries noise levels and keeps the one whose denoised picture predicts hidden pixels best (J-invariance, "
         "Noise2Self, arXiv 1901.11365). Needs no clean picture, but noise that is independent from pixel to pixel."
     )
-    RETURN_TYPES = ("FLOAT", "IMAGE", "STRING")
-    RETURN_NAMES = ("sigma", "chart", "report")
+    RETURN_TYPES = ("FLOAT", "IMAGE", "STRING", "DENOISER")
+    RETURN_NAMES = ("sigma", "chart", "report", "denoiser")
     OUTPUT_TOOLTIPS = (
-        "The best noise level on the 0–255 scale, for a sigma input.",
-        "The self-supervised error over the noise levels tried.",
-        "The levels and their errors as text.",
+        "The best noise level on the 0–255 scale, for a sigma input; 0 for a zero-shot denoiser.",
+        "The self-supervised error over the settings tried.",
+        "The settings and their errors as text.",
+        "The denoiser; a zero-shot one with the best number of iterations.",
     )
     FUNCTION = "tune"
 
@@ -46,7 +85,10 @@ class AutoTune:
             "required": {
                 "denoiser": (
                     "DENOISER",
-                    {"tooltip": "A denoiser that listens to sigma; a blind one always answers alike."},
+                    {
+                        "tooltip": "A denoiser that listens to sigma, or Zero-Shot Denoiser, whose iterations are then "
+                        "tuned; a blind one always answers alike."
+                    },
                 ),
                 "image": ("IMAGE", {"tooltip": "The noisy picture; the first frame of a batch decides."}),
                 "lowest_sigma": ("FLOAT", {**level, "default": 5.0, "tooltip": "Smallest level tried, 0–255 scale."}),
@@ -75,28 +117,29 @@ class AutoTune:
         masks: int,
         node_id: str | None = None,
     ) -> dict:
-        """The best sigma, a chart and a report."""
-        if not denoiser.spec.needs_sigma:
-            raise ValueError(f"{denoiser.spec.name} is blind: sigma changes nothing, so there is nothing to tune.")
+        """The best setting, a chart and a report."""
+        search = search_for(denoiser, lowest_sigma, highest_sigma, candidates)
         planes, _ = split(image[:1])
-        levels = sigma_levels(lowest_sigma, highest_sigma, candidates)
-        tuning = auto_tune(
-            lambda picture, sigma, monitor: denoiser(picture, Level(sigma / 255), monitor),
-            planes,
-            levels,
-            masks=masks,
-            monitor=host.monitor(node_id),
-        )
+        tuning = auto_tune(search.run, planes, search.settings, masks=masks, monitor=host.monitor(node_id))
         errors = [255 * loss**0.5 for loss in tuning.losses]
-        report = "\n".join(
-            f"sigma {level:6.2f}: hidden-pixel error {error:.3f}" for level, error in zip(levels, errors, strict=True)
-        )
-        best = levels[tuning.best]
-        report = f"best sigma {best:.2f} (0–255)\n{report}"
+        best = search.settings[tuning.best]
+        rows = zip(search.settings, errors, strict=True)
+        lines = [f"{search.name} {value:{_width(value)}}: hidden-pixel error {error:.3f}" for value, error in rows]
+        report = "\n".join([f"best {search.name} {_words(best)}", *lines])
         chart = line_chart(
-            [Series(denoiser.spec.name, levels, errors)],
+            [Series(denoiser.spec.name, search.settings, errors)],
             title="Error on hidden pixels (lower is better)",
-            x_label="sigma told to the denoiser (0–255)",
+            x_label=search.label,
             y_label="RMS error (0–255)",
         )
-        return answer(report, best, chart, report)
+        if search.name == "sigma":
+            return answer(report, best, chart, report, denoiser)
+        return answer(report, 0.0, chart, report, replace(denoiser, iterations=best))
+
+
+def _width(value: float) -> str:
+    return "6d" if isinstance(value, int) else "6.2f"
+
+
+def _words(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.2f} (0–255)"

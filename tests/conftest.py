@@ -50,3 +50,20 @@ def cbsd68(shared: Path) -> Callable[[int, float], list[tuple[torch.Tensor, torc
         return pairs
 
     return load
+
+
+@pytest.fixture
+def set12(shared: Path) -> Callable[[float], list[tuple[torch.Tensor, torch.Tensor]]]:
+    """sigma of 255 → the twelve gray pictures of Set12 as (clean, noisy) [1,H,W,1], noise drawn per picture index."""
+
+    def load(sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        pairs = []
+        for index, path in enumerate(sorted((shared / "data/test/set12").iterdir())):
+            clean = np.asarray(Image.open(path).convert("L"), np.float32)[..., None] / 255
+            noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
+            pairs.append(
+                (torch.from_numpy(clean)[None], torch.from_numpy(clean + noise * np.float32(sigma / 255))[None])
+            )
+        return pairs
+
+    return load

@@ -18,6 +18,8 @@ from realdenoise.models.placement import PlainPlacement
 from realdenoise.models.registry import Weights, find
 from realdenoise.models.wrappers.ensemble import SelfEnsemble, WeightedEnsemble
 from realdenoise.models.wrappers.luma import LumaOnly
+from realdenoise.models.wrappers.stabilised import VarianceStabilised
+from realdenoise.models.zero_shot import ZeroShotDenoiser
 
 OPTIONAL = {"bm3d"}
 """Methods that need a package few have."""
@@ -28,6 +30,20 @@ def network(make):
     module = make().eval()
     weights = Weights(module.state_dict())
     spec = find(weights).spec(weights)
+    return NetworkDenoiser(module, spec, PlainPlacement(module, torch.device("cpu")), "fp32")
+
+
+def foreign():
+    """A network that only spandrel knows."""
+    pytest.importorskip("spandrel")
+    from realdenoise.models.spandrel_bridge import load_foreign
+    from spandrel.architectures.NAFNet import NAFNet
+
+    torch.manual_seed(0)
+    raw = NAFNet(img_channel=3, width=4, middle_blk_num=1, enc_blk_nums=[1, 1], dec_blk_nums=[1, 1])
+    for parameter in raw.parameters():  # it starts with zeroed layers, which would change nothing
+        torch.nn.init.normal_(parameter, std=0.1)
+    module, spec = load_foreign(Weights(raw.state_dict()), "NAFNet")
     return NetworkDenoiser(module, spec, PlainPlacement(module, torch.device("cpu")), "fp32")
 
 
@@ -43,10 +59,16 @@ NETWORKS = {
     "VAE": lambda: network(lambda: DenoisingVAE(3, 8, 16, 1)),
     "gray on luma": lambda: LumaOnly(network(lambda: DnCNN(1, 4, 8))),
     "x8": lambda: SelfEnsemble(network(lambda: DnCNN(3, 4, 8))),
+    "NAFNet": foreign,
+    "stabilised": lambda: VarianceStabilised(network(lambda: FFDNet(3, 4, 8)), 0.01, 0.001),
     "two": lambda: WeightedEnsemble([network(lambda: FFDNet(3, 4, 8)), network(lambda: DnCNN(3, 4, 8))], [1, 2]),
     **{name: lambda name=name: load_denoiser(name, device="cpu") for name in bundled()},
 }
-METHODS = {name: lambda name=name: classical()[name] for name in classical() if name not in OPTIONAL}
+METHODS = {
+    "zero shot": lambda: ZeroShotDenoiser(iterations=3, learning_rate=0.05),
+    **{name: lambda name=name: classical()[name] for name in classical() if name not in OPTIONAL},
+}
+"""Iterative or slow ones, which are run on small pictures."""
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
@@ -73,12 +95,30 @@ def test_larger_pictures(name):
     assert realdenoise.denoise(image, NETWORKS[name](), sigma=0.1).shape == image.shape
 
 
+FULL = {
+    **NETWORKS,
+    **METHODS,
+    "zero shot": lambda: ZeroShotDenoiser(iterations=200),
+    **{name: lambda name=name: classical()[name] for name in OPTIONAL},
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("name", [*bundled(), *METHODS])
-def test_larger_pictures_of_slower_denoisers(name, channels):
-    image = torch.rand(1, 512, 512, channels, generator=torch.manual_seed(1))
-    assert realdenoise.denoise(image, {**NETWORKS, **METHODS}[name](), sigma=0.1).shape == image.shape
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("size", [(33, 47), (512, 512)])
+@pytest.mark.parametrize("name", FULL)
+def test_everything(name, size, batch, channels, dtype):
+    """The whole matrix: networks, and filters at their real settings; those that take seconds only where small."""
+    if name in OPTIONAL:
+        pytest.importorskip(name)
+    if size == (512, 512) and name in (*OPTIONAL, "zero shot"):
+        pytest.skip("takes minutes and shows nothing new")
+    image = torch.rand(batch, *size, channels, generator=torch.manual_seed(1)).to(dtype)
+    result = realdenoise.denoise(image, FULL[name](), sigma=0.1)
+    assert result.shape == image.shape and result.dtype == dtype and torch.isfinite(result).all()
+    assert torch.equal(result[..., 3:], image[..., 3:])
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *METHODS])

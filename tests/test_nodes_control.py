@@ -1,8 +1,11 @@
 """Nodes around denoisers: classical, zero-shot, ensembles, control, auto-tune."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from realdenoise.imaging.level import Level
+from realdenoise.models.zero_shot import ZeroShotDenoiser
 from realdenoise.nodes.autotune import AutoTune
 from realdenoise.nodes.classical import ClassicalDenoiser, ZeroShot
 from realdenoise.nodes.control import DenoiseControl
@@ -69,14 +72,32 @@ def test_control_names_the_mismatch():
 
 def test_auto_tune_finds_the_noise_level():
     _, noisy = noisy_edge(25 / 255)
-    sigma, chart, report = AutoTune().tune(method("Total variation"), noisy, 3.0, 100.0, 5, 2)["result"]
+    sigma, chart, report, denoiser = AutoTune().tune(method("Total variation"), noisy, 3.0, 100.0, 5, 2)["result"]
     assert 12 < sigma < 60
     assert chart.shape[-1] == 3 and report.startswith(f"best sigma {sigma:.2f}")
+    assert denoiser == method("Total variation")
+
+
+def test_auto_tune_finds_how_long_a_zero_shot_denoiser_should_learn():
+    """Four steps are far too few for this network, and the hidden pixels say so."""
+    clean, noisy = noisy_edge()
+    long = ZeroShotDenoiser(iterations=64, learning_rate=1e-2)
+    sigma, _, report, tuned = AutoTune().tune(long, noisy, 3.0, 100.0, 3, 1)["result"]
+    errors = [float(line.split()[-1]) for line in report.splitlines()[1:]]
+    counts = [int(line.split()[1].rstrip(":")) for line in report.splitlines()[1:]]
+    assert sigma == 0 and counts == [4, 16, 64]
+    assert tuned == replace(long, iterations=counts[errors.index(min(errors))]) and tuned.iterations > 4
+    planes = noisy.permute(0, 3, 1, 2)
+    short, best = (each(planes).permute(0, 2, 3, 1) - clean for each in (replace(long, iterations=counts[0]), tuned))
+    assert best.square().mean() < short.square().mean()
 
 
 @pytest.mark.parametrize(
     ("denoiser", "lowest", "problem"),
-    [(method("Total variation"), 90.0, "below highest"), (ZeroShot().make(50, 0)[0], 5.0, "blind")],
+    [
+        (method("Total variation"), 90.0, "below highest"),
+        (SelfEnsemble().make(ZeroShot().make(50, 0)[0])[0], 5.0, "blind"),
+    ],
 )
 def test_auto_tune_refuses_what_it_cannot_tune(denoiser, lowest, problem):
     with pytest.raises(ValueError, match=problem):

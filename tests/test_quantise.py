@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 from realdenoise.cli import main
 from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.imaging.sample_photos import load_sample
 from realdenoise.models.classical.base import classical
-from realdenoise.models.loader import load_denoiser
+from realdenoise.models.loader import bundled, load_denoiser
 from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.networks.interpolation_unet import InterpolationUNet
 from realdenoise.models.networks.ridnet import RIDNet
@@ -175,11 +176,24 @@ def test_the_node_hands_on_the_smaller_denoiser_and_saves_it(tmp_path, monkeypat
     assert (tmp_path / "models/mine.safetensors").is_file()
 
 
+@pytest.mark.parametrize(("kind", "megabytes"), [("fp32", 6.0), ("bf16", 3.0), ("fp16", 3.0), ("int8", 1.5)])
+def test_sizes_of_ridnet(kind, megabytes):
+    network = RIDNet(3, 64).eval()
+    smaller = network if kind == "fp32" else quantised(network, kind)
+    assert weight_bytes(smaller) / 1e6 == pytest.approx(megabytes, abs=0.035)
+
+
+@pytest.mark.skipif("ridnet" not in bundled(), reason="no RIDNet weights in this checkout")
+def test_int8_costs_the_bundled_ridnet_at_most_a_tenth_of_a_decibel():
+    denoiser = load_denoiser("ridnet", device="cpu", precision="fp32")
+    pictures = [load_sample(sample)[:, 100:196, 100:196] for sample in ("cat", "coffee")]
+    _, comparison = quantise_denoiser(denoiser, "int8", gaussian_probes(pictures, 25 / 255, denoiser.spec), limit=0.1)
+    assert comparison.drop < 0.1
+
+
 @pytest.mark.parametrize("name", ["dncnn_gray_sigma25", "dncnn_gray_sigma25_bn"])
 def test_int8_costs_published_weights_at_most_a_tenth_of_a_decibel(shared, name):
     denoiser = load_denoiser(shared / f"data/published/{name}.safetensors", device="cpu", precision="fp32")
-    from realdenoise.imaging.sample_photos import load_sample
-
     pictures = [load_sample(sample)[:, :128, :128] for sample in ("cat", "coffee")]
     _, comparison = quantise_denoiser(denoiser, "int8", gaussian_probes(pictures, 25 / 255, denoiser.spec), limit=0.1)
     assert comparison.drop < 0.05

@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 spandrel = pytest.importorskip("spandrel")
 from spandrel.architectures.DnCNN import DnCNN  # noqa: E402
 from spandrel.architectures.DRUNet import DRUNet  # noqa: E402
+from spandrel.architectures.FBCNN import FBCNN  # noqa: E402
+from spandrel.architectures.KBNet import KBNet_s  # noqa: E402
 from spandrel.architectures.NAFNet import NAFNet  # noqa: E402
 from spandrel.architectures.SCUNet import SCUNet  # noqa: E402
 from spandrel.architectures.SwinIR import SwinIR  # noqa: E402
@@ -38,6 +40,9 @@ def swinir(channels=3, upscale=1):
 NETWORKS = {
     "NAFNet": lambda: NAFNet(img_channel=3, width=4, middle_blk_num=1, enc_blk_nums=[1, 1], dec_blk_nums=[1, 1]),
     "NAFNet gray": lambda: NAFNet(img_channel=1, width=4, middle_blk_num=1, enc_blk_nums=[1], dec_blk_nums=[1]),
+    "KBNet": lambda: KBNet_s(
+        img_channel=3, width=4, middle_blk_num=1, enc_blk_nums=[1, 1, 1, 1], dec_blk_nums=[1, 1, 1, 1], ffn_scale=1.5
+    ),
     "SwinIR": swinir,
     "SwinIR gray": lambda: swinir(channels=1),
     "Uformer": lambda: Uformer(dd_in=3, embed_dim=4, depths=[1] * 9),
@@ -83,6 +88,16 @@ def test_a_network_that_wants_squares_of_128_gets_them(tmp_path):
     assert torch.equal(padded[..., :100, :150], picture)
     with torch.no_grad():
         assert torch.allclose(denoiser(picture), network(padded)[..., :100, :150], atol=1e-5)
+
+
+def test_a_network_that_also_tells_the_jpeg_quality_gives_its_picture():
+    torch.manual_seed(0)
+    raw = FBCNN(in_nc=1, out_nc=1, nc=[4, 6, 8, 512], nb=2).eval()
+    network, spec = load_foreign(Weights(raw.state_dict()), "fbcnn_gray")
+    picture = torch.rand(1, 1, 24, 32)
+    assert (spec.architecture, spec.channels) == ("FBCNN", 1)
+    with torch.no_grad():
+        assert torch.allclose(network(picture), raw(picture)[0], atol=1e-5)
 
 
 def test_scunet_small_pictures_and_metadata(tmp_path):
@@ -134,6 +149,21 @@ def test_published_drunets_and_ffdnets_are_ours_and_take_a_level(tmp_path, share
         assert (denoiser.spec.architecture, denoiser.spec.conditioning) == (architecture, "sigma_map")
         noisy = torch.rand(2, 3, 17, 19)
         assert (denoiser(noisy, Level(0.02)) - denoiser(noisy, Level(0.3))).abs().max() > 1e-3
+
+
+def test_restormer_needs_only_the_extra_package(tmp_path):
+    """Its licence is not free, so it lies in a package of its own."""
+    extra = pytest.importorskip("spandrel_extra_arches.architectures.Restormer")
+    torch.manual_seed(0)
+    raw = extra.Restormer(
+        inp_channels=3, out_channels=3, dim=8, num_blocks=[1, 1, 1, 1], num_refinement_blocks=1, heads=[1, 2, 4, 8]
+    ).eval()
+    denoiser = load_denoiser(saved(tmp_path, raw), device="cpu", precision="fp32")
+    picture = torch.rand(1, 3, 24, 33)
+    assert denoiser.spec.architecture == "Restormer"
+    with torch.no_grad():
+        expected = raw(pad_to_size(picture, 24, 40))[..., :33]
+    assert torch.allclose(denoiser(picture), expected, atol=1e-5)
 
 
 def test_upscalers_are_refused(tmp_path):

@@ -1,21 +1,26 @@
 """Draws of the denoising VAE, the spread of answers, and the bound it is trained with."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.tiling import Joined, plan
 from realdenoise.models.network_denoiser import NetworkDenoiser
+from realdenoise.models.networks.autoencoder import DenoisingAutoencoder
 from realdenoise.models.networks.dncnn import DnCNN
-from realdenoise.models.networks.vae import DenoisingVAE, Gaussian, kl_divergence
+from realdenoise.models.networks.vae import DenoisingVAE, Gaussian, from_autoencoder, kl_divergence
 from realdenoise.models.placement import PlainPlacement
 from realdenoise.models.registry import Weights, find
 from realdenoise.models.uncertainty import can_draw, draws, statistics
+from realdenoise.models.weight_file import write_weights
 from realdenoise.models.wrappers.luma import LumaOnly
 from realdenoise.nodes.uncertainty import UncertaintyMap
+from realdenoise.training.network import make_student
 from realdenoise.training.objectives import Student
 from realdenoise.training.objectives.elbo import elbo, negative_log_likelihood
+from realdenoise.training.recipe import RecipeError, load_recipe
 from realdenoise.training.samples import Batch
 
 CPU = torch.device("cpu")
@@ -124,6 +129,31 @@ def test_the_bound_trains_the_code_and_does_not_collapse():
     network.eval()
     assert kl_divergence(network.encode(noisy)).mean() > 0.05
     assert (wrap(network)(noisy) - clean).square().mean().sqrt() < 0.12
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_vae_made_from_an_autoencoder_gives_its_picture_and_is_sure_of_it(channels):
+    torch.manual_seed(0)
+    trained = DenoisingAutoencoder(channels, 8, 16, 2).eval()
+    network, picture = from_autoencoder(trained).eval(), torch.rand(2, channels, 21, 30)
+    with torch.no_grad():
+        assert torch.allclose(network(picture), trained(picture), atol=1e-6)
+        posterior = network.encode(picture[..., :20, :28])
+        assert torch.allclose(posterior.log_variance, torch.tensor(-6.0))
+        assert torch.allclose(network.decode(posterior.mean).log_variance, torch.tensor(-5.0))
+
+
+def test_a_recipe_may_start_from_a_related_network(tmp_path):
+    torch.manual_seed(0)
+    trained = DenoisingAutoencoder(3, 8, 16, 1)
+    write_weights(tmp_path / "net.safetensors", trained.state_dict(), {})
+    plan = replace(load_recipe("vae"), init=str(tmp_path / "net.safetensors"))
+    student, picture = make_student(plan), torch.rand(1, 3, 16, 16)
+    assert student.spec.architecture == "DenoisingVAE" and student.spec.name == "vae"
+    with torch.no_grad():
+        assert torch.allclose(student.network(picture), trained(picture), atol=1e-6)
+    with pytest.raises(RecipeError, match="DenoisingAutoencoder, not of RIDNet"):
+        make_student(replace(load_recipe("ridnet"), init=plan.init))
 
 
 def test_the_bound_needs_an_encoder_and_a_decoder():

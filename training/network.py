@@ -16,10 +16,10 @@ from .samples import under
 
 
 def make_student(recipe: Recipe) -> Student:
-    """A fresh network with the recipe's options and seed, or the one in `init`.
+    """A fresh network with the recipe's options and seed, or the one in `init`, or one made from that.
 
     Raises:
-        RecipeError: unknown network, one that cannot be made from options, or `init` of another architecture.
+        RecipeError: unknown network, one that cannot be made from options, or `init` of an unrelated architecture.
     """
     known = {a.name: a for a in architectures() if a.create is not None}
     if recipe.network not in known:
@@ -27,7 +27,10 @@ def make_student(recipe: Recipe) -> Student:
     architecture = known[recipe.network]
     if recipe.init:
         network, spec = load_network(find_file(recipe.init))
-        if spec.architecture != recipe.network:
+        if spec.architecture in architecture.adopt:
+            network = architecture.adopt[spec.architecture](network)
+            spec = architecture.spec(Weights(network.state_dict()))
+        elif spec.architecture != recipe.network:
             raise RecipeError(f"the weights '{recipe.init}' are of {spec.architecture}, not of {recipe.network}.")
     else:
         with torch.random.fork_rng(devices=[]):

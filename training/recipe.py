@@ -150,7 +150,8 @@ class Recipe:
 
     network: an architecture's name. options: arguments of its constructor. prediction: what its output means when that
     differs from the architecture's own ('score'). objective: name of a file in training/objectives.
-    objective_options: its settings. init: weights to start from (a bundled name or a path; empty = random).
+    objective_options: its settings. init: weights to start from (a bundled name or a path; empty = random),
+    of the network itself or of a family that it can be made from; their shape counts, not `options`.
     teacher: weights of a denoiser whose answers stand in for the clean picture where the noise is white, so that the
     student learns the mean of what is possible instead of one draw of it; a bundled name or a path below --data.
     teacher_share: how far the target goes from the clean picture to the teacher's answer.

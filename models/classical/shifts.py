@@ -10,7 +10,7 @@ from torch import Tensor
 from ...monitor import Monitor
 
 Weight = Callable[[Tensor, Tensor, int, int], Tensor]
-"""(picture, picture shifted by (dy, dx), dy, dx), all on the extended grid → weight [1,1,...] of each pixel pair."""
+"""(pictures around the nearer and the farther pixel of each pair, dy, dx) → weight [1,1,...] of the pair."""
 
 
 def reflect_index(length: int, margin: int) -> Tensor:
@@ -37,27 +37,31 @@ def half_window(radius: int) -> Iterator[tuple[int, int]]:
 
 
 def shifted_mean(image: Tensor, radius: int, weight: Weight, margin: int, monitor: Monitor) -> Tensor:
-    """Σ w·I(x+o) / Σ w over the (2·radius+1)² window, the centre with weight 1.
+    """Σ w·I(x+o) / Σ w over the part of the (2·radius+1)² window that lies in the picture, the centre with weight 1.
 
     A pair of pixels has the same weight from both sides, so each opposite pair of shifts is computed once. `margin` is
-    how much further than the shift the weight looks (the patch radius).
+    how far around a pixel the weight looks (the patch radius), into a mirrored picture at the border.
     """
-    height, width = image.shape[-2:]
-    padded = reflect_pad(image, 2 * radius + margin)
+    padded = reflect_pad(image, margin)
     total, weights = image.clone(), torch.ones_like(image[:, :1])
-
-    def cut(picture: Tensor, border: int, dy: int = 0, dx: int = 0) -> Tensor:
-        """The picture moved by a shift, with `border` pixels around the frame of the result."""
-        start = (picture.shape[-2] - height) // 2 - border
-        return picture[..., start + dy : start + dy + height + 2 * border, start + dx : start + dx + width + 2 * border]
-
-    shifts = list(half_window(radius))
+    height, width = image.shape[-2:]
+    shifts = [(dy, dx) for dy, dx in half_window(radius) if dy < height and abs(dx) < width]
     for index, (dy, dx) in enumerate(shifts):
-        border = radius + margin
-        pair = weight(cut(padded, border), cut(padded, border, dy, dx), dy, dx)
-        for sign in (1, -1):
-            share = cut(pair, 0) if sign == 1 else cut(pair, 0, -dy, -dx)
-            total += share * cut(padded, 0, sign * dy, sign * dx)
-            weights += share
+        (top, bottom), (left, right) = _overlap(height, dy), _overlap(width, dx)
+        here, there = (..., top, left), (..., bottom, right)
+        pair = weight(padded[_wider(here, margin)], padded[_wider(there, margin)], dy, dx)
+        for mine, other in ((here, there), (there, here)):
+            total[mine] += pair * image[other]
+            weights[mine] += pair
         monitor.advance((index + 1) / len(shifts))
     return total / weights
+
+
+def _overlap(length: int, shift: int) -> tuple[slice, slice]:
+    """The pixels of a row whose partner `shift` further on is in it too, and their partners."""
+    return slice(max(0, -shift), length - max(0, shift)), slice(max(0, shift), length - max(0, -shift))
+
+
+def _wider(where: tuple, margin: int) -> tuple:
+    """The same pixels with `margin` around them, in a picture padded by it."""
+    return (..., *(slice(part.start, part.stop + 2 * margin) for part in where[1:]))

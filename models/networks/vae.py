@@ -18,6 +18,8 @@ LOG_VARIANCE = (-12.0, 2.0)
 """Both variances are kept in e^-12 … e^2, so that no exponential overflows in half precision."""
 FIRST_CODE, FIRST_PICTURE = -6.0, -5.0
 """Log-variances of an untrained network: deviations of 0.05 and 0.08."""
+CODE_SPREAD = 0.2
+"""Usual deviation of the code of an autoencoder trained as by its recipe; the prior N(0, I) wants 1."""
 
 
 class Gaussian(NamedTuple):
@@ -94,6 +96,22 @@ def kl_divergence(posterior: Gaussian) -> Tensor:
     return 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance)
 
 
+def from_autoencoder(network: nn.Module) -> DenoisingVAE:
+    """A VAE whose likeliest answer is a trained `DenoisingAutoencoder`'s, and as sure of it as an untrained VAE."""
+    trained = network.state_dict()
+    vae = DenoisingVAE(*astuple(bottleneck_shape(trained)))
+    state, last = vae.state_dict(), f"encoder.{len(vae.encoder) - 1}"
+    for key, value in trained.items():
+        state[key].zero_()[: len(value)] = value  # where there are more planes than that, they are log-variances
+    for part in ("weight", "bias"):
+        state[f"{last}.{part}"] /= CODE_SPREAD
+    state["decoder.0.weight"] *= CODE_SPREAD
+    vae.load_state_dict(state)
+    _start_variance(vae.encoder[-1], FIRST_CODE)
+    _start_variance(vae.decoder[-2], FIRST_PICTURE)
+    return vae
+
+
 def _spec(weights: Weights) -> Spec:
     shape = bottleneck_shape(weights.state)
     return Spec(
@@ -115,5 +133,6 @@ register(
         build=lambda weights: DenoisingVAE(*astuple(bottleneck_shape(weights.state))),
         spec=_spec,
         create=DenoisingVAE,
+        adopt={"DenoisingAutoencoder": from_autoencoder},
     )
 )

@@ -1,0 +1,84 @@
+"""Draws of a denoising VAE on clean pictures with white noise: quality, and whether their spread foretells the error.
+
+`python benchmarks/uncertainty.py FOLDER [--denoiser vae] [--draws 16] [--sigma 25] [--every 1]`. Picture i gets the
+noise of numpy's default_rng(i), unclipped. Spearman's correlation is taken per picture over 8x8 blocks, then averaged.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import _checkout  # noqa: F401
+import numpy as np
+import torch
+from realdenoise.imaging.files import SUFFIXES, load_picture
+from realdenoise.imaging.level import Level
+from realdenoise.imaging.metrics import psnr
+from realdenoise.measurement.uncertainty import score_spread
+from realdenoise.models.loader import load_denoiser
+from realdenoise.models.networks.padding import pad_to_multiple
+from realdenoise.models.networks.vae import FACTOR, kl_divergence
+from realdenoise.models.uncertainty import draws, statistics
+
+
+def pairs(folder, sigma, every):
+    """(clean, noisy) [1,3,H,W] on the [0,1] scale."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    for index, path in list(enumerate(paths))[::every]:
+        clean = load_picture(path)[0][..., :3]
+        noise = np.random.default_rng(index).standard_normal(clean.shape[1:], dtype=np.float32)
+        noisy = clean + torch.from_numpy(noise)[None] * np.float32(sigma / 255)
+        yield clean.permute(0, 3, 1, 2).contiguous(), noisy.permute(0, 3, 1, 2).contiguous()
+
+
+def quality(clean, answer):
+    """dB after rounding to 8 bits."""
+    rounded = (answer.clamp(0, 1) * 255).round() / 255
+    return float(psnr(clean.permute(0, 2, 3, 1), rounded.permute(0, 2, 3, 1)))
+
+
+def measure(denoiser, clean, noisy, count):
+    """One row of numbers; see `main` for their names."""
+    kept = list(draws(denoiser, noisy, count, seed=0))
+    found = score_spread(clean, statistics(iter(kept)))
+    apart = float((kept[1] - kept[0]).square().mean().sqrt()) * 255
+    with torch.no_grad():
+        kl = float(kl_divergence(denoiser.network.encode(pad_to_multiple(noisy, FACTOR))).sum() / noisy.numel())
+    likeliest, one = quality(clean, denoiser(noisy, Level())), quality(clean, kept[0])
+    return (likeliest, one, found.psnr, found.spread, found.gradient, found.clean_gradient, apart, kl)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="clean pictures")
+    parser.add_argument("--denoiser", default="vae", metavar="NAME|FILE")
+    parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--sigma", type=float, default=25.0, help="white noise on the 0-255 scale")
+    parser.add_argument("--every", type=int, default=1, help="only every so manieth picture")
+    parser.add_argument("--precision", default="fp32")
+    arguments = parser.parse_args()
+    denoiser = load_denoiser(arguments.denoiser, device="cpu", precision=arguments.precision)
+    started = time.perf_counter()
+    rows = [
+        measure(denoiser, clean, noisy, arguments.draws)
+        for clean, noisy in pairs(arguments.folder, arguments.sigma, arguments.every)
+    ]
+    means, seconds = np.mean(rows, axis=0), time.perf_counter() - started
+    count = f"{len(rows)} pictures, sigma {arguments.sigma:g}, {arguments.draws} draws, {arguments.precision}"
+    print(f"{count}, {torch.get_num_threads()} thread(s), {seconds:.0f} s\n\n| what | mean |\n|---|---|")
+    words = (
+        "PSNR of the likeliest answer, dB",
+        "PSNR of one draw, dB",
+        "PSNR of the mean of all draws, dB",
+        "Spearman: spread of the draws and error",
+        "Spearman: gradient of the mean and error",
+        "Spearman: gradient of the clean picture and error",
+        "RMS difference of two draws (0-255)",
+        "KL divergence, nats per value of the picture",
+    )
+    for name, value in zip(words, means, strict=True):
+        print(f"| {name} | {value:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
