@@ -54,13 +54,18 @@ class EDMScheduler(VarianceExploding):
             # x + (σ' − σ)·(x − x̂0)/σ is a blend, and exactly x̂0 at σ' = 0
             x = torch.lerp(clean, state.x, state.next_time / state.time if state.time else 0.0)
             second_look = self.solver == "heun" and state.next_time > 0
-            return state.advance(x, clean, (state.x - clean) / state.time if second_look else None)
-        slope = (state.x - clean) / state.time
+            return state.advance(x, clean, _slope(state, clean) if second_look else None)
+        change = _slope(state, clean).sub_(state.memory)
         interval = state.time - state.times[state.step - 1]
-        return state.advance(torch.add(state.x, slope - state.memory, alpha=interval / 2), clean)
+        return state.advance(torch.add(state.x, change, alpha=interval / 2), clean)
 
     def _levels(self, first: float) -> list[float]:
         """Eq. 5; Heun visits every level but the first twice."""
         top, bottom = first ** (1 / self.rho), min(self.sigma_min, first) ** (1 / self.rho)
         grid = [first, *(np.linspace(top, bottom, self.points)[1:] ** self.rho).tolist()]
         return [first, *(sigma for sigma in grid[1:] for _ in range(2))] if self.solver == "heun" else grid
+
+
+def _slope(state: State, clean: Tensor) -> Tensor:
+    """dx/dσ = (x − x̂0)/σ (line 4)."""
+    return torch.sub(state.x, clean).div_(state.time)
