@@ -102,7 +102,7 @@ def test_generated_patches_have_the_spectrum_of_the_training_patches(
     """64 real patches differ from 4,000 by 1.4 dB (median) to 2.7 dB (95 %) in their worst frequency."""
     shares = torch.bincount(label(training_patches), minlength=8).double()
     labels = np.random.default_rng(1).choice(8, 64, p=(shares / shares.sum()).numpy()).tolist()
-    made = generate(prior, labels, EDMScheduler(10))
+    made = generate(prior, labels, EDMScheduler(14))
     assert made.shape[0] == 64 and made.std(0).mean() > 0.15, "64 patches that differ"
     assert (10 * torch.log10(radial_power(made) / radial_power(training_patches))).abs().max() < 3
 
