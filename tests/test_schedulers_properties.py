@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.monitor import Monitor
-from realdenoise.schedulers import SCHEDULERS, DDIMScheduler, DDPMScheduler, EDMScheduler, LangevinScheduler
+from realdenoise.schedulers import (
+    SCHEDULERS,
+    DDIMScheduler,
+    DDPMScheduler,
+    EDMScheduler,
+    HeatScheduler,
+    LangevinScheduler,
+)
 from realdenoise.schedulers.limit import Limit
 from realdenoise.schedulers.loop import run_loop, take_step
 
@@ -27,6 +34,13 @@ def picture(seed=0, frames=2, size=(9, 7)):
 def contraction(image, level=None, monitor=None):
     """A stand-in denoiser whose result for a pixel does not depend on where it lies in memory, as sigmoid's does."""
     return 0.5 + 0.4 * (image - 0.3) / (1 + image.abs())
+
+
+def taking(steps, name):
+    """The scheduler of that name with so many steps, noise levels or points."""
+    if name == "heat":
+        return HeatScheduler(steps, iterations=50)
+    return SCHEDULERS[name](**{{"langevin": "levels", "edm": "points"}.get(name, "steps"): steps})
 
 
 def walk(state, denoiser=contraction):
@@ -49,8 +63,7 @@ def test_the_first_view_is_the_picture_it_started_from(name):
 @every
 @given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5))
 def test_noise_only_falls_and_ends_at_zero(name, steps, sigma):
-    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
-    states = walk(SCHEDULERS[name](**{setting: steps}).start(picture(frames=1), sigma=sigma))
+    states = walk(taking(steps, name).start(picture(frames=1), sigma=sigma))
     levels = [float(torch.as_tensor(s.scheduler.view(s)[1].sigma).max()) for s in states]
     assert levels == sorted(levels, reverse=True)
     assert levels[-1] == 0 or name == "heat"
@@ -73,11 +86,13 @@ def test_processes_that_need_a_picture_say_so(name):
 
 
 @every
-def test_an_ideal_denoiser_is_followed_to_the_clean_picture(name):
-    """Interpolation and heat keep what the denoiser cannot know only where they say so: here it knows everything."""
-    clean = picture()
-    noisy = clean if name == "heat" else clean + SIGMA * torch.randn(clean.shape)
-    state = run_loop(SCHEDULERS[name]().start(noisy, sigma=SIGMA), lambda image, level, monitor: clean)
+@given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5), seed=st.integers(0, 99))
+def test_an_ideal_denoiser_is_followed_to_the_clean_picture(name, steps, sigma, seed):
+    """Heat keeps the input's noise in the large structures, so it starts from the clean one."""
+    clean = picture(seed)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+    noisy = clean if name == "heat" else clean + sigma * noise
+    state = run_loop(taking(steps, name).start(noisy, sigma=sigma), lambda image, level, monitor: clean)
     assert torch.allclose(state.scheduler.view(state)[0], clean, atol=1e-5)
 
 
@@ -186,8 +201,7 @@ def test_a_long_loop_keeps_no_history(name):
     def watch(state):
         seen.extend(weakref.ref(t) for t in (state.x, state.clean) if t is not None)
 
-    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
-    state = run_loop(SCHEDULERS[name](**{setting: 50}).start(picture(), sigma=0.4), contraction, on_state=watch)
+    state = run_loop(taking(50, name).start(picture(), sigma=0.4), contraction, on_state=watch)
     gc.collect()
     assert len(seen) >= 40 and {id(r()) for r in seen if r() is not None} <= {id(state.x), id(state.clean)}
 
