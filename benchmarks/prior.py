@@ -2,9 +2,9 @@
 
 `python benchmarks/prior.py denoise FOLDER [--sigma 25] [--pictures 68] [--runs 8] [--steps 10]`: PSNR of one call, of
 one stochastic run and of the mean of several; the noise of picture i is from default_rng(i), as in all benchmarks here.
-`python benchmarks/prior.py generate FOLDER [--count 64] [--steps 250]`: radial power spectrum of generated patches of
+`python benchmarks/prior.py generate FOLDER [--count 64] [--steps 14]`: radial power spectrum of generated patches of
 64x64, with labels as frequent as in patches of FOLDER, against that of such patches; largest difference in dB.
-`python benchmarks/prior.py guidance [--count 64] [--steps 100] [--scales 0 1 2 4]`: share of the patches that fall in
+`python benchmarks/prior.py guidance [--count 64] [--steps 14] [--scales 0 1 2 4]`: share of the patches that fall in
 the class they were asked for.
 """
 
@@ -20,7 +20,7 @@ from realdenoise.imaging.level import Level
 from realdenoise.imaging.spectrum import radial_power
 from realdenoise.models.guidance import ConditionedDenoiser
 from realdenoise.models.prior_labels import LABELS, label
-from realdenoise.schedulers.ddpm import DDPMScheduler
+from realdenoise.schedulers import EDMScheduler
 from realdenoise.schedulers.loop import run_loop
 from realdenoise.schedulers.posterior import denoise_with_prior
 
@@ -61,7 +61,7 @@ def generate_patches(denoiser, labels, steps, scale=1.0, seed=0):
     """[B,3,64,64] in [0,1], one for each label (None = no label)."""
     patches = []
     for index, number in enumerate(labels):
-        state = DDPMScheduler(steps).start_from_noise((1, 3, SIDE, SIDE), seed=seed, first_frame=index)
+        state = EDMScheduler(steps).start_from_noise((1, 3, SIDE, SIDE), seed=seed, first_frame=index)
         end = run_loop(state, ConditionedDenoiser(denoiser, number, None, scale))
         patches.append(end.scheduler.view(end)[0].clamp(0, 1))
     return torch.cat(patches)
@@ -114,14 +114,14 @@ def main():
     parser.add_argument("--sigma", type=float, default=25.0, help="0-255 scale")
     parser.add_argument("--pictures", type=int, default=68)
     parser.add_argument("--runs", type=int, default=8, help="0 = one call only")
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--steps", type=int, help="of DDPM to denoise (10), levels of EDM with Heun to generate (14)")
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--scales", type=float, nargs="+", default=[0, 1, 2, 4])
     parser.add_argument("--out", type=Path, help="PNG sheet of the generated patches")
     arguments = parser.parse_args()
     if arguments.folder is None and arguments.what != "guidance":
         parser.error("name the folder of pictures.")
-    arguments.steps = arguments.steps or {"denoise": 10, "generate": 250, "guidance": 100}[arguments.what]
+    arguments.steps = arguments.steps or (10 if arguments.what == "denoise" else 14)
     {"denoise": denoise, "generate": generate, "guidance": guidance}[arguments.what](
         arguments, realdenoise.load_denoiser(arguments.denoiser)
     )

@@ -2,17 +2,19 @@
 
 Needs diffusers. Both sides turn a sample and a prediction of their own kind into the next sample; a ratio below 1 means
 that ours is faster. "noise given" is the arithmetic alone; "noise drawn" adds each generator: ours gives the same
-numbers on every machine, for every batch and device, and takes longer than torch's.
+numbers on every machine, for every batch and device, and takes longer than torch's. Heun's step is both of its looks.
 """
 
 import argparse
+from dataclasses import replace
+from itertools import chain
 
 import _checkout  # noqa: F401
 import diffusers
 import torch
 from diffusers.schedulers import scheduling_ddpm
 from metrics import race
-from realdenoise.schedulers import DDIMScheduler, DDPMScheduler
+from realdenoise.schedulers import DDIMScheduler, DDPMScheduler, EDMScheduler
 from realdenoise.schedulers.limit import Limit
 from realdenoise.schedulers.prediction import to_clean
 
@@ -35,8 +37,8 @@ class GivenNoise(diffusers.DDPMScheduler):
             scheduling_ddpm.randn_tensor = drawing
 
 
-def cases(shape):
-    """(name, our step, diffusers' step) on the same sample in the middle of the chain."""
+def chain_cases(shape):
+    """(name, our step, diffusers' step) of DDPM and DDIM on the same sample in the middle of the chain."""
     generator = torch.Generator().manual_seed(0)
     epsilon, given = (torch.randn(shape, generator=generator) for _ in range(2))
     schedulers = {
@@ -68,6 +70,32 @@ def cases(shape):
         )
 
 
+def grid_cases(shape):
+    """The same of Euler and Heun on Karras' grid of noise levels; diffusers' are told where in it they are."""
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.rand(shape, generator=generator) for _ in range(2))
+    peers = {"euler": diffusers.EulerDiscreteScheduler, "heun": diffusers.HeunDiscreteScheduler}
+    for solver, peer in peers.items():
+        ours = EDMScheduler(STEPS, solver)
+        start = ours.start_from_noise(shape, seed=1)
+        state = replace(start, step=start.steps // 2 // 2 * 2)  # Heun's first look
+        theirs = peer(prediction_type="sample")
+        theirs.set_timesteps(STEPS)
+        theirs.is_scale_input_called = True
+        theirs.sigmas = torch.tensor(start.times)
+
+        def our_step(ours=ours, state=state, solver=solver):
+            after = ours.step(state, first)
+            return ours.step(after, second) if solver == "heun" else after
+
+        def their_step(theirs=theirs, state=state, solver=solver):
+            theirs._step_index = state.step
+            after = theirs.step(first, theirs.timesteps[0], state.x)
+            return theirs.step(second, theirs.timesteps[0], after.prev_sample) if solver == "heun" else after
+
+        yield f"EDM, {solver}", our_step, their_step
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=512, help="pixels per side of one RGB picture")
@@ -75,7 +103,7 @@ def main():
     arguments = parser.parse_args()
     shape = (1, 3, arguments.side, arguments.side)
     print(f"one step, RGB {arguments.side}x{arguments.side}, float32, {torch.get_num_threads()} thread(s)")
-    for name, ours, theirs in cases(shape):
+    for name, ours, theirs in chain(chain_cases(shape), grid_cases(shape)):
         (mine, state), (peer, output) = race(arguments.repeats, ours, theirs)
         drawn = name.endswith("drawn")
         same = "" if drawn else f", largest difference {(state.x - output.prev_sample).abs().max():.1e}"

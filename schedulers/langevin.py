@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..imaging.level import DenoiseError, Level, Sigma
-from .base import State, check_step, draw, single_sigma
-from .variance_exploding import check_levels, pure_noise
+from ..imaging.level import DenoiseError
+from .base import State, check_step, draw
+from .variance_exploding import VarianceExploding
 
 
 @dataclass(frozen=True)
-class LangevinScheduler:
+class LangevinScheduler(VarianceExploding):
     """Algorithm 1 with the score of a denoiser, (D(x; σ) − x)/σ² (Vincent 2011), and a last denoising step.
 
     sigma_max, sigma_min: first and last noise level, [0,1] scale; between them a geometric sequence of `levels`.
@@ -23,6 +24,7 @@ class LangevinScheduler:
     (1 − step_size/2)^T, which should not be above the ratio of neighbouring levels.
     """
 
+    TITLE: ClassVar[str] = "Langevin dynamics"
     levels: int = 10
     steps_per_level: int = 5
     step_size: float = 0.2
@@ -30,7 +32,7 @@ class LangevinScheduler:
     sigma_min: float = 0.01
 
     def __post_init__(self) -> None:
-        check_levels(self.sigma_min, self.sigma_max)
+        super().__post_init__()
         if self.levels < 1 or self.steps_per_level < 1:
             raise DenoiseError(
                 f"levels and steps_per_level must be at least 1, got {self.levels} and {self.steps_per_level}."
@@ -42,24 +44,6 @@ class LangevinScheduler:
     def steps(self) -> int:
         """Visits of the denoiser: every level's steps and the last denoising one."""
         return self.levels * self.steps_per_level + 1
-
-    def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
-        """The noisy picture is the sample at its own sigma; the levels run down from there.
-
-        Raises:
-            DenoiseError: sigma is unknown or differs between frames or pixels.
-        """
-        times = self._times(single_sigma(sigma, "Langevin dynamics"))
-        return State(self, image, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
-
-    def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:
-        """Mid-gray plus noise of sigma_max."""
-        x = pure_noise(shape, self.sigma_max, seed, first_frame)
-        return State(self, x, self._times(self.sigma_max), seed=seed, first_frame=first_frame)
-
-    def view(self, state: State) -> tuple[Tensor, Level]:
-        """The sample itself; it is taken to hold the noise of the current level."""
-        return state.x, Level(sigma=state.time)
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """x ← x + α_i/2·score + √α_i·z with α_i = step_size·σ_i²; the last step returns the clean estimate.
@@ -73,12 +57,6 @@ class LangevinScheduler:
         x.add_(draw(state) if noise is None else noise, alpha=self.step_size**0.5 * state.time)
         return state.advance(x, clean)
 
-    def curves(self) -> dict[str, list[float]]:
-        """Noise level at each visit, 0–255 scale."""
-        return {"sigma": [255 * time for time in self._times(self.sigma_max)]}
-
-    def _times(self, first: float) -> tuple[float, ...]:
-        if first == 0:
-            return (0.0, 0.0)
+    def _levels(self, first: float) -> list[float]:
         levels = np.geomspace(first, min(self.sigma_min, first), self.levels)
-        return (*np.repeat(levels, self.steps_per_level).tolist(), float(levels[-1]), 0.0)
+        return [*np.repeat(levels, self.steps_per_level).tolist(), float(levels[-1])]

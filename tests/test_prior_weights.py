@@ -15,7 +15,8 @@ from realdenoise.models.contract import Denoiser
 from realdenoise.models.guidance import ConditionedDenoiser
 from realdenoise.models.loader import WEIGHTS, load_denoiser
 from realdenoise.models.prior_labels import LABELS, label
-from realdenoise.schedulers.ddpm import DDPMScheduler
+from realdenoise.schedulers import DDIMScheduler, EDMScheduler
+from realdenoise.schedulers.base import Scheduler
 from realdenoise.schedulers.loop import run_loop
 from realdenoise.schedulers.posterior import denoise_with_prior
 from skimage import data
@@ -48,12 +49,9 @@ def test_prior_denoises_at_any_sigma(prior: Denoiser, photograph: torch.Tensor, 
     assert decibels(photograph, clean) > 20 * np.log10(255 / sigma) + gain
 
 
-def test_prior_on_the_test_pictures(prior: Denoiser, cbsd68: Callable) -> None:
-    gains = []
-    for clean, noisy in cbsd68(3, 25):
-        clean, noisy = clean.permute(0, 3, 1, 2), noisy.permute(0, 3, 1, 2)
-        gains.append(decibels(clean, prior(noisy, Level(sigma=25 / 255))))
-    assert np.mean(gains) > 28.5
+def test_prior_on_a_test_picture(prior: Denoiser, cbsd68: Callable) -> None:
+    clean, noisy = (t.permute(0, 3, 1, 2) for t in cbsd68(2, 25)[1])
+    assert decibels(clean, prior(noisy, Level(sigma=25 / 255))) > 30.5
 
 
 def test_mean_of_runs_beats_one_run(prior: Denoiser, photograph: torch.Tensor) -> None:
@@ -72,37 +70,55 @@ def test_prior_is_small_and_says_what_it_is(prior: Denoiser) -> None:
     assert prior.spec.prediction == "v_prediction" and prior.spec.multiple == 8
 
 
-def generate(prior: Denoiser, labels: list[int | None], steps: int, scale: float = 1.0) -> torch.Tensor:
-    """[B,3,64,64] in [0,1]."""
-    patches = []
-    for index, number in enumerate(labels):
-        state = DDPMScheduler(steps, variance="fixed_large").start_from_noise((1, 3, 64, 64), first_frame=index)
-        end = run_loop(state, ConditionedDenoiser(prior, number, None, scale))
-        patches.append(end.scheduler.view(end)[0].clamp(0, 1))
+def generate(prior: Denoiser, labels: list[int], scheduler: Scheduler, scale: float = 1.0) -> torch.Tensor:
+    """[B,3,64,64] in [0,1], sorted by label; patch k is drawn from frame k of the seed."""
+    patches: list[torch.Tensor] = []
+    for number in range(8):
+        count, first = labels.count(number), sum(label < number for label in labels)
+        if count:
+            state = scheduler.start_from_noise((count, 3, 64, 64), first_frame=first)
+            end = run_loop(state, ConditionedDenoiser(prior, number, None, scale))
+            patches.append(end.scheduler.view(end)[0].clamp(0, 1))
     return torch.cat(patches)
 
 
-@pytest.mark.slow
-def test_generated_patches_have_the_spectrum_of_the_training_patches(prior: Denoiser, shared: Path) -> None:
-    random, side = np.random.default_rng(0), 64
+@pytest.fixture
+def training_patches(shared: Path) -> torch.Tensor:
+    """[4000,3,64,64] cut at random from what the prior was trained on."""
+    random, side, cut = np.random.default_rng(0), 64, []
     files = sorted((shared / "data/train/bsd400").iterdir())
     pictures = [np.asarray(Image.open(path).convert("RGB")) for path in files]
-    cut = []
     for _ in range(4000):
         picture = pictures[random.integers(len(pictures))]
         top, left = (random.integers(length - side + 1) for length in picture.shape[:2])
         cut.append(picture[top : top + side, left : left + side])
-    reference = torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 255
-    shares = torch.bincount(label(reference), minlength=8).double()
-    labels = random.choice(8, 64, p=(shares / shares.sum()).numpy()).tolist()
-    made = generate(prior, labels, steps=100, scale=1.5)
-    assert (10 * torch.log10(radial_power(made) / radial_power(reference))).abs().max() < 3
+    return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 255
+
+
+@pytest.mark.slow
+def test_generated_patches_have_the_spectrum_of_the_training_patches(
+    prior: Denoiser, training_patches: torch.Tensor
+) -> None:
+    """64 real patches differ from 4,000 by 1.4 dB (median) to 2.7 dB (95 %) in their worst frequency."""
+    shares = torch.bincount(label(training_patches), minlength=8).double()
+    labels = np.random.default_rng(1).choice(8, 64, p=(shares / shares.sum()).numpy()).tolist()
+    made = generate(prior, labels, EDMScheduler(14))
+    assert made.shape[0] == 64 and made.std(0).mean() > 0.15, "64 patches that differ"
+    assert (10 * torch.log10(radial_power(made) / radial_power(training_patches))).abs().max() < 3
 
 
 @pytest.mark.slow
 def test_guidance_brings_more_samples_into_the_class(prior: Denoiser) -> None:
-    labels = [index % 8 for index in range(24)]
-    shares = [
-        float((label(generate(prior, labels, 25, scale)) == torch.tensor(labels)).float().mean()) for scale in (0, 1, 3)
-    ]
-    assert shares[0] < shares[1] < shares[2], shares
+    """Without the label an eighth would be there by chance."""
+    labels = sorted(2 * list(range(8)))
+    shares = []
+    for scale in (0, 1, 3):
+        hits = label(generate(prior, labels, DDIMScheduler(15), scale)) == torch.tensor(labels)
+        shares.append(float(hits.float().mean()))
+    assert shares[0] < 0.4 < shares[1] < shares[2], shares
+
+
+@pytest.mark.slow
+def test_one_call_on_every_fourth_test_picture(prior: Denoiser, cbsd68: Callable) -> None:
+    pairs = [[t.permute(0, 3, 1, 2) for t in pair] for pair in cbsd68(68, 25)[::4]]
+    assert np.mean([decibels(clean, prior(noisy, Level(sigma=25 / 255))) for clean, noisy in pairs]) >= 29.0

@@ -12,7 +12,7 @@ SETTINGS = {
     "ddpm": {"steps": 8},
     "ddim": {"steps": 8},
     "interpolation": {"steps": 4},
-    "langevin": {},
+    "langevin": {"levels": 20, "steps_per_level": 1, "step_size": 0.6},
     "edm": {"points": 6},
     "heat": {"steps": 3},
 }
@@ -20,6 +20,7 @@ DENOISERS = {
     "interpolation_unet": "interpolation_unet",
     "prior_unet2d": "prior_unet2d",
     "dncnn_color_blind": "data/published/dncnn_color_blind.safetensors",
+    "ffdnet_color": "data/published/ffdnet_color.safetensors",
 }
 GAIN = 3.0
 EXCEPTIONS = {

@@ -9,13 +9,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from realdenoise.imaging.level import DenoiseError
-from realdenoise.imaging.noise_schedule import BETA_SCHEDULES, CLEAN, NoiseSchedule
 from realdenoise.monitor import Monitor
-from realdenoise.schedulers import SCHEDULERS, DDIMScheduler, DDPMScheduler, EDMScheduler, LangevinScheduler
-from realdenoise.schedulers.limit import Limit, quantile
+from realdenoise.schedulers import (
+    SCHEDULERS,
+    DDIMScheduler,
+    DDPMScheduler,
+    EDMScheduler,
+    HeatScheduler,
+    LangevinScheduler,
+)
+from realdenoise.schedulers.limit import Limit
 from realdenoise.schedulers.loop import run_loop, take_step
-from realdenoise.schedulers.prediction import PREDICTIONS, from_clean, predicted_noise, score, to_clean
-from realdenoise.schedulers.variance_preserving import SPACINGS
 
 SIGMA = 25 / 255
 GENERATING = ("ddpm", "ddim", "langevin", "edm")
@@ -30,6 +34,13 @@ def picture(seed=0, frames=2, size=(9, 7)):
 def contraction(image, level=None, monitor=None):
     """A stand-in denoiser whose result for a pixel does not depend on where it lies in memory, as sigmoid's does."""
     return 0.5 + 0.4 * (image - 0.3) / (1 + image.abs())
+
+
+def taking(steps, name):
+    """The scheduler of that name with so many steps, noise levels or points."""
+    if name == "heat":
+        return HeatScheduler(steps, iterations=50)
+    return SCHEDULERS[name](**{{"langevin": "levels", "edm": "points"}.get(name, "steps"): steps})
 
 
 def walk(state, denoiser=contraction):
@@ -52,8 +63,7 @@ def test_the_first_view_is_the_picture_it_started_from(name):
 @every
 @given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5))
 def test_noise_only_falls_and_ends_at_zero(name, steps, sigma):
-    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
-    states = walk(SCHEDULERS[name](**{setting: steps}).start(picture(frames=1), sigma=sigma))
+    states = walk(taking(steps, name).start(picture(frames=1), sigma=sigma))
     levels = [float(torch.as_tensor(s.scheduler.view(s)[1].sigma).max()) for s in states]
     assert levels == sorted(levels, reverse=True)
     assert levels[-1] == 0 or name == "heat"
@@ -76,11 +86,13 @@ def test_processes_that_need_a_picture_say_so(name):
 
 
 @every
-def test_an_ideal_denoiser_is_followed_to_the_clean_picture(name):
-    """Interpolation and heat keep what the denoiser cannot know only where they say so: here it knows everything."""
-    clean = picture()
-    noisy = clean if name == "heat" else clean + SIGMA * torch.randn(clean.shape)
-    state = run_loop(SCHEDULERS[name]().start(noisy, sigma=SIGMA), lambda image, level, monitor: clean)
+@given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5), seed=st.integers(0, 99))
+def test_an_ideal_denoiser_is_followed_to_the_clean_picture(name, steps, sigma, seed):
+    """Heat keeps the input's noise in the large structures, so it starts from the clean one."""
+    clean = picture(seed)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+    noisy = clean if name == "heat" else clean + sigma * noise
+    state = run_loop(taking(steps, name).start(noisy, sigma=sigma), lambda image, level, monitor: clean)
     assert torch.allclose(state.scheduler.view(state)[0], clean, atol=1e-5)
 
 
@@ -152,63 +164,6 @@ def test_a_picture_without_noise_and_one_beyond_all_noise_are_taken(name):
         assert torch.isfinite(state.x).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "problem"),
-    [
-        ("ddpm", {"steps": 0}, "steps"),
-        ("ddpm", {"steps": 1001}, "1000 timesteps"),
-        ("ddpm", {"variance": "learned"}, "variance"),
-        ("ddpm", {"spacing": "random"}, "spacing"),
-        ("ddim", {"eta": 1.5}, "eta"),
-        ("langevin", {"step_size": 0.0}, "step_size"),
-        ("langevin", {"levels": 0}, "levels"),
-        ("langevin", {"sigma_min": 2.0}, "noise levels"),
-        ("edm", {"points": 0}, "points"),
-        ("edm", {"rho": 0.5}, "rho"),
-        ("edm", {"solver": "rk4"}, "solver"),
-        ("heat", {"time_step": 1.0, "conductivity": 0.3}, "stable"),
-        ("heat", {"steps": 200}, "iterations"),
-        ("heat", {"border": "wrap"}, "border"),
-    ],
-)
-def test_settings_out_of_range_are_named(name, change, problem):
-    with pytest.raises(ValueError, match=problem):
-        SCHEDULERS[name](**change)
-
-
-@pytest.mark.parametrize(
-    ("make", "problem"),
-    [
-        (lambda: NoiseSchedule("sigmoid"), "sigmoid"),
-        (lambda: NoiseSchedule(train_steps=0), "train_steps"),
-        (lambda: NoiseSchedule(beta_start=0.03), "rise"),
-        (lambda: Limit("fold"), "fold"),
-        (lambda: Limit("threshold", 0.5), "bound"),
-        (lambda: Limit(ratio=0.0), "ratio"),
-    ],
-)
-def test_tables_and_limits_out_of_range_are_named(make, problem):
-    with pytest.raises(ValueError, match=problem):
-        make()
-
-
-@pytest.mark.parametrize("kind", BETA_SCHEDULES)
-def test_a_timestep_is_found_again_by_its_noise(kind):
-    noise = NoiseSchedule(kind)
-    assert all(noise.match(noise.sigma(t)) == t for t in range(0, 1000, 7))
-    assert noise.sigma(CLEAN) == 0 and noise.match(0.0) == 0 and noise.match(1e9) == 999
-
-
-@pytest.mark.parametrize("kind", BETA_SCHEDULES)
-@pytest.mark.parametrize("spacing", SPACINGS)
-@given(steps=st.integers(1, 400))
-def test_timestep_tables_fall_strictly_to_the_clean_end(kind, spacing, steps):
-    scheduler = DDPMScheduler(steps, NoiseSchedule(kind), spacing)
-    times = scheduler.start_from_noise((1, 1, 1, 1)).times
-    assert all(isinstance(time, int) for time in times)
-    assert all(a > b for a, b in zip(times, times[1:], strict=False)) and times[-1] == CLEAN
-
-
 @given(seed=st.integers(0, 99), start=st.integers(1, 999), share=st.floats(0, 1))
 def test_ddim_moves_along_the_forward_process(seed, start, share):
     """From √ᾱ·x0 + √(1−ᾱ)·ε and the true x0, the deterministic step lands on the same with the next ᾱ."""
@@ -238,41 +193,6 @@ def test_ddpm_with_exact_estimates_draws_from_the_forward_marginals():
         assert state.x.var() == pytest.approx(1 - alpha_bar, rel=0.03)
 
 
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@given(seed=st.integers(0, 99), time=st.integers(0, 999))
-def test_predictions_are_converted_there_and_back(prediction, seed, time):
-    alpha_bar = NoiseSchedule().alpha_bar(time)
-    original, noise = 2 * picture(seed) - 1, torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
-    x = alpha_bar**0.5 * original + (1 - alpha_bar) ** 0.5 * noise
-    said = {
-        "epsilon": noise,
-        "sample": original,
-        "v_prediction": alpha_bar**0.5 * noise - (1 - alpha_bar) ** 0.5 * original,
-    }[prediction]
-    clean = to_clean(prediction, said, x, alpha_bar)
-    assert torch.allclose(clean, (original + 1) / 2, atol=1e-6 / alpha_bar**0.5)
-    # the noise is read off x − √ᾱ·x̂0, so at small noise the rounding of x̂0 is divided by it
-    assert torch.allclose(from_clean(prediction, clean, x, alpha_bar), said, atol=2e-6 / (1 - alpha_bar) ** 0.5)
-
-
-def test_noise_and_score_are_those_that_were_put_in():
-    clean, noise = picture(), torch.randn(2, 3, 9, 7)
-    noisy = clean + 0.2 * noise
-    assert torch.allclose(predicted_noise(noisy, clean, 0.2), noise, atol=1e-5)
-    assert torch.allclose(score(noisy, clean, 0.2), -noise / 0.2, atol=1e-4)
-
-
-@given(size=st.integers(1, 50), ratio=st.floats(0.01, 1))
-def test_quantile_is_torchs(size, ratio):
-    values = torch.rand(2, 1, 1, size, generator=torch.Generator().manual_seed(size))
-    assert torch.allclose(quantile(values, ratio), torch.quantile(values.flatten(1), ratio, dim=1), atol=1e-6)
-
-
-def test_unknown_predictions_are_named():
-    with pytest.raises(DenoiseError, match="score"):
-        to_clean("score", picture(), picture(), 0.5)
-
-
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_long_loop_keeps_no_history(name):
     """Of all tensors that states held on the way, only those of the last state are alive afterwards."""
@@ -281,8 +201,7 @@ def test_a_long_loop_keeps_no_history(name):
     def watch(state):
         seen.extend(weakref.ref(t) for t in (state.x, state.clean) if t is not None)
 
-    setting = {"langevin": "levels", "edm": "points"}.get(name, "steps")
-    state = run_loop(SCHEDULERS[name](**{setting: 50}).start(picture(), sigma=0.4), contraction, on_state=watch)
+    state = run_loop(taking(50, name).start(picture(), sigma=0.4), contraction, on_state=watch)
     gc.collect()
     assert len(seen) >= 40 and {id(r()) for r in seen if r() is not None} <= {id(state.x), id(state.clean)}
 
