@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 from .charts_axes import Scale, data_range, spread, tick_labels, ticks
 from .charts_bars import Bar, bar_chart
 from .charts_canvas import Colour, Point
-from .charts_frame import Frame, chart_canvas, heading, text_unit
+from .charts_frame import MARGIN, Frame, chart_canvas, heading, text_unit
 
 __all__ = ["Bar", "Series", "bar_chart", "line_chart"]
 
@@ -25,6 +27,7 @@ class Series:
     name: its label. x, y: as many numbers each; where one is not finite the line is interrupted.
     style: 'line'; 'reference' (gray and dashed: what the others are compared with); 'points' (no line between).
     markers: whether each point is marked; None = when there are few.
+    trend: draw the least-squares line through the points, and the name at its end.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Series:
     y: Sequence[float]
     style: Literal["line", "reference", "points"] = "line"
     markers: bool | None = None
+    trend: bool = False
 
 
 def line_chart(
@@ -48,6 +52,7 @@ def line_chart(
     log_y: bool = False,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    x_ticks: Sequence[float] | None = None,
 ) -> Tensor:
     """Lines with their names at their ends, on the axes' own units.
 
@@ -59,6 +64,7 @@ def line_chart(
         dark: light text on a dark ground.
         log_x, log_y: logarithmic axes; values that are not positive are left out.
         x_range, y_range: (low, high); None = what shows everything.
+        x_ticks: values to label, as where something was measured; those that would touch are left out. None = round.
 
     Returns:
         [1,height,width,3] float32 in [0,1].
@@ -71,7 +77,7 @@ def line_chart(
     unit = text_unit(width, height)
     xs = x_range or data_range([v for s in series for v in s.x], log_x, padding=0.0 if _is_sampled(series) else 0.03)
     ys = y_range or data_range([v for s in series for v in s.y], log_y, padding=0.06)
-    x_ticks, y_ticks = ticks(*xs, max(3, int(width / 120)), log_x), ticks(*ys, max(3, int(height / 80)), log_y)
+    y_ticks = ticks(*ys, max(3, int(height / 80)), log_y)
     left = max(canvas.text_width(label, 13 * unit) for label in tick_labels(y_ticks) or [""]) + 34 * unit
     named = [s.name for s in series if s.style != "points" or len(series) > 1]
     names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit
@@ -84,8 +90,9 @@ def line_chart(
         bottom=height - 62 * unit,
     )
     x, y = Scale(*xs, frame.left, frame.right, log_x), Scale(*ys, frame.bottom, frame.top, log_y)
-    _axes(frame, x, x_ticks, y, y_ticks)
-    canvas.text(frame.left, frame.top - 26 * unit, y_label, 13 * unit, frame.theme.muted)
+    marks = ticks(*xs, max(3, int(width / 120)), log_x) if x_ticks is None else _roomy(frame, x, x_ticks)
+    _axes(frame, x, marks, y, y_ticks)
+    canvas.text(MARGIN * unit, frame.top - 26 * unit, y_label, 13 * unit, frame.theme.muted)
     canvas.text((frame.left + frame.right) / 2, height - 22 * unit, x_label, 13 * unit, frame.theme.muted, "centre")
     _plot(frame, series, x, y)
     return canvas.tensor()
@@ -105,6 +112,19 @@ def _check_series(series: Sequence[Series], *axes: tuple[tuple[float, float] | N
 def _is_sampled(series: Sequence[Series]) -> bool:
     """Whether the lines are dense curves, which may run from edge to edge."""
     return all(len(s.x) > 40 and s.style != "points" for s in series)
+
+
+def _roomy(frame: Frame, x: Scale, wanted: Sequence[float]) -> list[float]:
+    """Those of the wanted ticks whose labels keep a gap between them, from the left."""
+    kept: list[float] = []
+    right = -math.inf
+    inside = sorted({value for value in wanted if x.has(value)})
+    for value, label in zip(inside, tick_labels(inside), strict=True):
+        half = frame.canvas.text_width(label, 13 * frame.unit) / 2
+        if x(value) - half >= right:
+            kept.append(value)
+            right = x(value) + half + 10 * frame.unit
+    return kept
 
 
 def _axes(frame: Frame, x: Scale, x_ticks: list[float], y: Scale, y_ticks: list[float]) -> None:
@@ -127,10 +147,23 @@ def _plot(frame: Frame, series: Sequence[Series], x: Scale, y: Scale) -> None:
             rank = [s for s in series if s.style != "reference"].index(each)
             colour, shape = frame.theme.colour(rank), rank + rank // len(frame.theme.palette)
         runs = _runs(each, x, y)
+        trend = _trend(runs) if each.trend else None
+        if trend is not None:
+            frame.canvas.line(trend, colour, 1.6 * frame.unit)
         _draw_series(frame, each, runs, colour, shape)
         if runs and (each.style != "points" or len(series) > 1):
-            ends.append((each.name, runs[-1][-1], colour))
+            ends.append((each.name, trend[1] if trend else runs[-1][-1], colour))
     _end_labels(frame, ends)
+
+
+def _trend(runs: list[list[Point]]) -> tuple[Point, Point] | None:
+    """Both ends of the least-squares line through all points, in pixels; None where there is none."""
+    points = np.array([point for run in runs for point in run])
+    if len(points) < 3 or np.ptp(points[:, 0]) == 0:
+        return None
+    slope, start = np.polyfit(points[:, 0], points[:, 1], 1)
+    left, right = float(points[:, 0].min()), float(points[:, 0].max())
+    return (left, float(start + slope * left)), (right, float(start + slope * right))
 
 
 def _runs(series: Series, x: Scale, y: Scale) -> list[list[Point]]:

@@ -63,6 +63,7 @@ def _noise_panel(table: DenoiseTable, metric: str, width: int, height: int, dark
         width=width,
         height=height,
         dark=dark,
+        x_ticks=[score.amount for score in scores],
     )
 
 
@@ -85,12 +86,13 @@ def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int,
     clouds = []
     for name in table.denoisers():
         own = sorted((row for row in rows if row.denoiser == name), key=lambda row: row.complexity)
-        clouds.append(Series(name, [r.complexity for r in own], [getattr(r, metric) for r in own], style="points"))
+        values = [getattr(row, metric) for row in own]
+        clouds.append(Series(name, [row.complexity for row in own], values, style="points", trend=True))
     title, unit = METRICS[metric]
     return line_chart(
         clouds,
         title=f"{title} against image complexity at {case_words(rows[0].kind, amount)}",
-        subtitle=" · ".join(["a point per picture", *_how(table)]),
+        subtitle=" · ".join(["a point per picture, lines by least squares", *_how(table)]),
         x_label="spatial information of the clean picture (ITU-T P.910)",
         y_label=unit,
         width=width,
