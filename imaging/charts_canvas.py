@@ -28,8 +28,8 @@ def rgb(code: str) -> Colour:
 class Theme:
     """Colours of a chart.
 
-    `palette` begins with that of Okabe and Ito (2008), safe for the common colour-vision deficiencies; the colours added
-    behind keep as far from all others as those do from each other.
+    `palette` begins with that of Okabe and Ito (2008), safe for the common colour-vision deficiencies; the colours
+    behind it keep as far from all others as those do from each other.
     """
 
     background: Colour

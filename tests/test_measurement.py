@@ -12,7 +12,6 @@ import torch
 from realdenoise.imaging.complexity import spatial_information
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr, ssim
-from realdenoise.imaging.metrics_report import Protocol, luma, measure
 from realdenoise.imaging.noise import add_noise
 from realdenoise.measurement.cases import Case, parse_amounts, parse_cases
 from realdenoise.measurement.charts import ranking_chart, sweep_chart
@@ -199,57 +198,3 @@ def test_complexity_of_flat_and_striped_pictures():
     edge[:, :, 21:] = 1  # 2 of 40 columns at 1020: std = 1020·sqrt(.05·.95)
     assert spatial_information(edge).item() == pytest.approx(1020 * math.sqrt(0.05 * 0.95), rel=1e-4)
 
-
-def test_protocols():
-    image = torch.rand(2, 30, 31, 3, generator=torch.Generator().manual_seed(0)) * 1.2
-    assert Protocol(border=4)(image).shape == (2, 22, 23, 3)
-    assert Protocol(luma=True, border=4, eight_bit=True).name == "Y of BT.601, border 4 px, 8 bit"
-    rounded = Protocol(eight_bit=True)(image)
-    assert torch.equal((rounded * 255).round(), rounded * 255) and rounded.max() == 1
-    with pytest.raises(DenoiseError, match="border 15"):
-        Protocol(border=15)(image)
-
-
-def test_luma_equals_scikit_image():
-    colour = pytest.importorskip("skimage.color")
-    image = torch.rand(1, 9, 8, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    expected = colour.rgb2ycbcr(image[0].numpy())[..., 0] / 255
-    assert torch.allclose(luma(image)[0, ..., 0], torch.from_numpy(expected), atol=1e-9)
-
-
-def test_a_report_has_means_worst_gain_and_csv():
-    clean = torch.full((2, 16, 16, 3), 0.5)
-    image = clean + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
-    report = measure(clean, image, clean + 0.2)
-    assert report.psnr == pytest.approx((20, 40), abs=1e-4) and report.worst() == 0
-    assert report.mean("gain") == pytest.approx(10 * math.log10(4) + 10, abs=1e-3)
-    assert report.measured() == ["psnr", "ssim", "mae", "gain"]  # too small for MS-SSIM
-    assert "better than the noisy input" in report.verdict()
-    table = list(csv.DictReader(io.StringIO(report.csv(["a", "b"]))))
-    assert table[1]["image"] == "b"
-    assert float(table[1]["MAE"]) == pytest.approx(0.01, rel=1e-4) and table[1]["measured_on"] == "RGB"
-
-
-def test_a_report_of_identical_and_of_worse_pictures():
-    clean = torch.rand(1, 16, 16, 3, generator=torch.Generator().manual_seed(0))
-    assert measure(clean, clean, clean).verdict() == "Identical to the reference."
-    assert measure(clean, clean, clean).gain == (0,)
-    assert "worse than the noisy input" in measure(clean, clean + 0.2, clean + 0.1).verdict()
-
-
-def test_lpips_is_optional_and_gets_the_range_it_wants(monkeypatch):
-    from realdenoise.imaging import metrics_lpips
-
-    metrics_lpips._network.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "lpips", None)
-    with pytest.raises(ImportError, match="pip install lpips"):
-        metrics_lpips.lpips(torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8, 3))
-    seen = []
-
-    def network(first, second):
-        seen.append((first.shape, first.min().item(), second.max().item()))
-        return (first - second).abs().mean().view(1, 1, 1, 1)
-
-    monkeypatch.setattr(metrics_lpips, "_network", lambda: network)
-    values = metrics_lpips.lpips(torch.zeros(2, 8, 8, 1), torch.ones(2, 8, 8, 1))
-    assert values.tolist() == [2, 2] and seen == [((1, 3, 8, 8), -1, 1)] * 2

@@ -57,6 +57,17 @@ def test_ms_ssim_equals_pytorch_msssim(height, width, channels):
     assert torch.allclose(ms_ssim(clean, noisy), expected, atol=1e-4)
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.integers(161, 230), st.integers(161, 230), st.sampled_from([1, 3]), st.floats(0.003, 0.6), st.booleans())
+def test_ms_ssim_equals_pytorch_msssim_at_any_size(height, width, channels, noise, inverted):
+    peer = pytest.importorskip("pytorch_msssim")
+    clean, noisy = pair(2, height, width, channels, noise)
+    noisy = 1 - noisy if inverted else noisy  # negative structure counts as 0 in both
+    first, second = (t.permute(0, 3, 1, 2).double() for t in (clean, noisy))
+    expected = peer.ms_ssim(first, second, data_range=1, size_average=False)
+    assert torch.allclose(ms_ssim(clean, noisy), expected, atol=1e-4)
+
+
 def test_equal_pictures():
     clean, _ = pair(2, 170, 170, 3)
     assert psnr(clean, clean).tolist() == [math.inf, math.inf]
