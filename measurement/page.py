@@ -14,7 +14,7 @@ from torch import Tensor
 from ..imaging.files import to_pillow
 from .folder import Example, charts
 from .table import DenoiseTable, Score
-from .text import Column, case_title, score_columns
+from .text import Column, case_title, overview, score_columns
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --muted: #656d76; --line: #e4e7eb; --ground: #fff; --best: #0072b2; }
@@ -47,6 +47,7 @@ def page(table: DenoiseTable, examples: Sequence[tuple[Example, Path]]) -> str:
     parts = [
         f"<h1>{_text(title)}</h1><p class='lead'>{_text(lead)}</p>",
         f"<div class='charts'>{''.join(_chart(name, chart) for name, chart in charts(table).items())}</div>",
+        *([_overview(table)] if len(table.cases()) > 1 else []),
         *(_case(table, case) for case in table.cases()),
         *_example_rows(examples),
         _settings(table),
@@ -78,6 +79,17 @@ def _data(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+def _overview(table: DenoiseTable) -> str:
+    head, lines = overview(table)
+    top = "".join(f"<th scope='col'>{_text(title)}</th>" for title in head)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<h2>PSNR (dB) / SSIM</h2>{_table(top, body)}"
+
+
+def _table(head: str, body: str) -> str:
+    return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
 def _case(table: DenoiseTable, case: tuple[str, float]) -> str:
     scores = [score for score in table.scores() if (score.kind, score.amount) == case]
     columns = score_columns(table, scores)
@@ -85,8 +97,7 @@ def _case(table: DenoiseTable, case: tuple[str, float]) -> str:
     body = "".join(f"<tr>{''.join(_cell(column, score, scores) for column in columns)}</tr>" for score in scores)
     noise, _, noisy = case_title(scores).partition(": ")
     return (
-        f"<h2>{_text(noise)}</h2><p class='lead'>{_text(noisy)}</p>"
-        f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<h2>{_text(noise)}</h2><p class='lead'>{_text(noisy)}</p>{_table(head, body)}"
     )
 
 

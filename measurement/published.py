@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .table import DenoiseTable, Score
+from .table import DenoiseTable, Model, Score
 
 PSNR: dict[str, dict[str, tuple[float | None, float | None, float | None]]] = {
     "cbsd68": {
@@ -54,6 +54,6 @@ def published_psnr(data_set: str, denoiser: str, architecture: str, kind: str, a
 
 def reference_of(table: DenoiseTable, score: Score) -> float | None:
     """The published PSNR beside one score of a table whose settings name the data set."""
-    model = table.models.get(score.denoiser)
-    data_set = table.settings.get("data set", "")
-    return published_psnr(data_set, score.denoiser, model.architecture if model else "", score.kind, score.amount)
+    model = table.models.get(score.denoiser, Model(""))
+    data_set, name = table.settings.get("data set", ""), model.weights or score.denoiser
+    return published_psnr(data_set, name, model.architecture, score.kind, score.amount)
