@@ -96,9 +96,7 @@ def _case(table: DenoiseTable, case: tuple[str, float]) -> str:
     head = "".join(f"<th scope='col'>{_text(column.title)}</th>" for column in columns)
     body = "".join(f"<tr>{''.join(_cell(column, score, scores) for column in columns)}</tr>" for score in scores)
     noise, _, noisy = case_title(scores).partition(": ")
-    return (
-        f"<h2>{_text(noise)}</h2><p class='lead'>{_text(noisy)}</p>{_table(head, body)}"
-    )
+    return f"<h2>{_text(noise)}</h2><p class='lead'>{_text(noisy)}</p>{_table(head, body)}"
 
 
 def _cell(column: Column, score: Score, scores: Sequence[Score]) -> str:

@@ -209,4 +209,3 @@ def test_complexity_of_flat_and_striped_pictures():
     edge = torch.zeros(1, 42, 42, 1)
     edge[:, :, 21:] = 1  # 2 of 40 columns at 1020: std = 1020·sqrt(.05·.95)
     assert spatial_information(edge).item() == pytest.approx(1020 * math.sqrt(0.05 * 0.95), rel=1e-4)
-
