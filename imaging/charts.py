@@ -18,6 +18,7 @@ from .charts_frame import MARGIN, Frame, chart_canvas, heading, text_unit
 __all__ = ["Bar", "Series", "bar_chart", "line_chart"]
 
 DASH = (7.0, 5.0)
+Ends = tuple[Point, Point]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def line_chart(
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     x_ticks: Sequence[float] | None = None,
+    text_scale: float = 1.0,
 ) -> Tensor:
     """Lines with their names at their ends, on the axes' own units.
 
@@ -65,6 +67,7 @@ def line_chart(
         log_x, log_y: logarithmic axes; values that are not positive are left out.
         x_range, y_range: (low, high); None = what shows everything.
         x_ticks: values to label, as where something was measured; those that would touch are left out. None = round.
+        text_scale: multiplies text and strokes, as for a picture that is shown smaller than it is.
 
     Returns:
         [1,height,width,3] float32 in [0,1].
@@ -74,10 +77,12 @@ def line_chart(
     """
     _check_series(series, (x_range, log_x), (y_range, log_y))
     canvas = chart_canvas(width, height, dark)
-    unit = text_unit(width, height)
+    unit = text_scale * text_unit(width, height)
+    trends = [_trend(s, log_x, log_y) if s.trend else None for s in series]
     xs = x_range or data_range([v for s in series for v in s.x], log_x, padding=0.0 if _is_sampled(series) else 0.03)
-    ys = y_range or data_range([v for s in series for v in s.y], log_y, padding=0.06)
-    y_ticks = ticks(*ys, max(3, int(height / 80)), log_y)
+    heights = [v for s in series for v in s.y] + [v for ends in trends if ends for _, v in ends]
+    ys = y_range or data_range(heights, log_y, padding=0.06)
+    y_ticks = ticks(*ys, max(3, int(height / (80 * text_scale))), log_y)
     left = max(canvas.text_width(label, 13 * unit) for label in tick_labels(y_ticks) or [""]) + 34 * unit
     named = [s.name for s in series if s.style != "points" or len(series) > 1]
     names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit
@@ -90,11 +95,11 @@ def line_chart(
         bottom=height - 62 * unit,
     )
     x, y = Scale(*xs, frame.left, frame.right, log_x), Scale(*ys, frame.bottom, frame.top, log_y)
-    marks = ticks(*xs, max(3, int(width / 120)), log_x) if x_ticks is None else _roomy(frame, x, x_ticks)
+    marks = ticks(*xs, max(3, int(width / (120 * text_scale))), log_x) if x_ticks is None else _roomy(frame, x, x_ticks)
     _axes(frame, x, marks, y, y_ticks)
     canvas.text(MARGIN * unit, frame.top - 26 * unit, y_label, 13 * unit, frame.theme.muted)
     canvas.text((frame.left + frame.right) / 2, height - 22 * unit, x_label, 13 * unit, frame.theme.muted, "centre")
-    _plot(frame, series, x, y)
+    _plot(frame, series, trends, x, y)
     return canvas.tensor()
 
 
@@ -139,31 +144,38 @@ def _axes(frame: Frame, x: Scale, x_ticks: list[float], y: Scale, y_ticks: list[
         canvas.text(spot, frame.bottom + 18 * unit, label, 13 * unit, theme.muted, "centre")
 
 
-def _plot(frame: Frame, series: Sequence[Series], x: Scale, y: Scale) -> None:
+def _plot(frame: Frame, series: Sequence[Series], trends: Sequence[Ends | None], x: Scale, y: Scale) -> None:
     ends: list[tuple[str, Point, Colour]] = []
-    for each in sorted(series, key=lambda s: s.style != "reference"):  # references lie under the rest
+    pairs = zip(series, trends, strict=True)
+    for each, fitted in sorted(pairs, key=lambda pair: pair[0].style != "reference"):  # references lie under the rest
         colour, shape = frame.theme.muted, 0
         if each.style != "reference":
             rank = [s for s in series if s.style != "reference"].index(each)
             colour, shape = frame.theme.colour(rank), rank + rank // len(frame.theme.palette)
         runs = _runs(each, x, y)
-        trend = _trend(runs) if each.trend else None
-        if trend is not None:
+        trend = [(x(a), y(b)) for a, b in fitted or () if x.has(a) and y.has(b)]
+        if len(trend) == 2:
             frame.canvas.line(trend, colour, 1.6 * frame.unit)
         _draw_series(frame, each, runs, colour, shape)
         if runs and (each.style != "points" or len(series) > 1):
-            ends.append((each.name, trend[1] if trend else runs[-1][-1], colour))
+            ends.append((each.name, trend[1] if len(trend) == 2 else runs[-1][-1], colour))
     _end_labels(frame, ends)
 
 
-def _trend(runs: list[list[Point]]) -> tuple[Point, Point] | None:
-    """Both ends of the least-squares line through all points, in pixels; None where there is none."""
-    points = np.array([point for run in runs for point in run])
-    if len(points) < 3 or np.ptp(points[:, 0]) == 0:
+def _trend(series: Series, log_x: bool, log_y: bool) -> Ends | None:
+    """Both ends of the line through the points that is straight on these axes; None where there is none."""
+    values = np.array([series.x, series.y], dtype=float)
+    usable = np.isfinite(values).all(axis=0) & ((values[0] > 0) | (not log_x)) & ((values[1] > 0) | (not log_y))
+    x, y = values[:, usable]
+    x, y = np.log(x) if log_x else x, np.log(y) if log_y else y
+    if len(x) < 3 or np.ptp(x) == 0:
         return None
-    slope, start = np.polyfit(points[:, 0], points[:, 1], 1)
-    left, right = float(points[:, 0].min()), float(points[:, 0].max())
-    return (left, float(start + slope * left)), (right, float(start + slope * right))
+    slope, start = np.polyfit(x, y, 1)
+    across = np.array([x.min(), x.max()])
+    up = start + slope * across
+    ends = zip(np.exp(across) if log_x else across, np.exp(up) if log_y else up, strict=True)
+    first, last = ((float(a), float(b)) for a, b in ends)
+    return first, last
 
 
 def _runs(series: Series, x: Scale, y: Scale) -> list[list[Point]]:
