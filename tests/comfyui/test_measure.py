@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from test_host import SECONDS_TO_STOP, api, get, post, wait_for
+from comfyui_calls import SECONDS_TO_STOP, api, get, post, wait_for
 
 LEVELS = "10, 15, 25, 35, 50, 60, 75"
 
