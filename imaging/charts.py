@@ -82,7 +82,7 @@ def line_chart(
     xs = x_range or data_range([v for s in series for v in s.x], log_x, padding=0.0 if _is_sampled(series) else 0.03)
     heights = [v for s in series for v in s.y] + [v for ends in trends if ends for _, v in ends]
     ys = y_range or data_range(heights, log_y, padding=0.06)
-    y_ticks = ticks(*ys, max(3, int(height / (80 * text_scale))), log_y)
+    y_ticks = ticks(*ys, max(5, int(height / (80 * text_scale))), log_y)
     left = max(canvas.text_width(label, 13 * unit) for label in tick_labels(y_ticks) or [""]) + 34 * unit
     named = [s.name for s in series if s.style != "points" or len(series) > 1]
     names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit

@@ -22,7 +22,7 @@ from ..imaging.residual import (
     spectrum_picture,
 )
 from ..imaging.structure_leak import structure_leak
-from .common import SIGMA_SCALE, answer
+from .common import CHART_TEXT, SIGMA_SCALE, answer
 from .registry import node
 from .widgets import real, switch
 
@@ -141,4 +141,5 @@ def _chart(residual: Tensor, dark: bool) -> Tensor:
         x_label="spatial frequency (cycles per pixel)",
         y_label="power relative to its mean (dB)",
         dark=dark,
+        text_scale=CHART_TEXT,
     )
