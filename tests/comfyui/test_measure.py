@@ -7,6 +7,8 @@ import time
 
 import pytest
 from comfyui_calls import SECONDS_TO_STOP, api, get, post, wait_for
+from PIL import Image
+from realdenoise.imaging.labelled_grid import GAP
 
 LEVELS = "10, 15, 25, 35, 50, 60, 75"
 
@@ -73,3 +75,22 @@ def test_a_sweep_of_seven_levels_and_four_pictures_stops_within_a_second(comfyui
     assert time.monotonic() - started < SECONDS_TO_STOP
     interrupted = next(data for name, data in status["messages"] if name == "execution_interrupted")
     assert interrupted["node_id"] == "sweep"
+
+
+@pytest.mark.parametrize("show", ["grid", "animation"])
+def test_a_trajectory_is_shown_as_a_grid_or_as_a_looping_animation(comfyui, show):
+    nodes = {
+        "photos": api("SamplePhoto", picture="all four, 300×300"),
+        "strip": api("TrajectoryStrip", images=["photos", 0], show=show, side=100, speed=5.0, reference=["photos", 1]),
+    }
+    shown = comfyui.run(nodes)["outputs"]["strip"]
+    assert len(shown["text"][0].splitlines()) == 4 and " dB" in shown["text"][0]
+    (entry,) = shown["images"]
+    with Image.open(comfyui.base / "temp" / entry["filename"]) as picture:
+        if show == "grid":
+            assert picture.size == (4 * 100 + 5 * GAP, picture.height)
+        else:
+            assert shown["animated"] == [True] and (picture.n_frames, picture.info["loop"]) == (4, 0)
+            picture.seek(1)
+            picture.load()
+            assert picture.size == (100, 100) and picture.info["duration"] == 200
