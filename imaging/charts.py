@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .charts_axes import Scale, data_range, spread, tick_labels, ticks
 from .charts_bars import Bar, bar_chart
-from .charts_canvas import Colour, Point
+from .charts_canvas import Canvas, Colour, Point
 from .charts_frame import MARGIN, Frame, chart_canvas, heading, text_unit
 
 __all__ = ["Bar", "Series", "bar_chart", "line_chart"]
@@ -83,17 +83,9 @@ def line_chart(
     heights = [v for s in series for v in s.y] + [v for ends in trends if ends for _, v in ends]
     ys = y_range or data_range(heights, log_y, padding=0.06)
     y_ticks = ticks(*ys, max(5, int(height / (80 * text_scale))), log_y)
-    left = max(canvas.text_width(label, 13 * unit) for label in tick_labels(y_ticks) or [""]) + 34 * unit
-    named = [s.name for s in series if s.style != "points" or len(series) > 1]
-    names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit
-    frame = Frame(
-        canvas,
-        unit,
-        left=left,
-        top=heading(canvas, unit, title, subtitle) + 42 * unit,
-        right=width - min(names, 0.34 * width),
-        bottom=height - 62 * unit,
-    )
+    left, right = _sides(canvas, unit, series, tick_labels(y_ticks))
+    top = heading(canvas, unit, title, subtitle) + 42 * unit
+    frame = Frame(canvas, unit, left=left, top=top, right=right, bottom=height - 62 * unit)
     x, y = Scale(*xs, frame.left, frame.right, log_x), Scale(*ys, frame.bottom, frame.top, log_y)
     marks = ticks(*xs, max(3, int(width / (120 * text_scale))), log_x) if x_ticks is None else _roomy(frame, x, x_ticks)
     _axes(frame, x, marks, y, y_ticks)
@@ -101,6 +93,14 @@ def line_chart(
     canvas.text((frame.left + frame.right) / 2, height - 22 * unit, x_label, 13 * unit, frame.theme.muted, "centre")
     _plot(frame, series, trends, x, y)
     return canvas.tensor()
+
+
+def _sides(canvas: Canvas, unit: float, series: Sequence[Series], labels: Sequence[str]) -> tuple[float, float]:
+    """Left and right end of the plot, with room for the labels of the axis and for the names of the lines."""
+    left = max(canvas.text_width(label, 13 * unit) for label in labels or [""]) + 34 * unit
+    named = [s.name for s in series if s.style != "points" or len(series) > 1]
+    names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit
+    return left, canvas.width - min(names, 0.34 * canvas.width)
 
 
 def _check_series(series: Sequence[Series], *axes: tuple[tuple[float, float] | None, bool]) -> None:
