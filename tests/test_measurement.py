@@ -124,6 +124,11 @@ def row(**changes):
     return Row(**(values | changes))
 
 
+def whole_set(**changes):
+    """A row for each of the 68 pictures of CBSD68."""
+    return tuple(row(image=str(number), **changes) for number in range(68))
+
+
 def test_json_is_strict_and_csv_has_every_row():
     table = DenoiseTable((row(), row(psnr=math.inf, image="j")), {"a": Model("DnCNN", 10, 40)}, {"seed": "0"})
     content = json.loads(to_json(table), parse_constant=pytest.fail)
@@ -134,23 +139,24 @@ def test_json_is_strict_and_csv_has_every_row():
 
 def test_markdown_shows_the_published_number_where_there_is_one():
     models = {"dncnn_color_blind": Model("DnCNN", 668_227, 2_672_908)}
-    table = DenoiseTable((row(denoiser="dncnn_color_blind", psnr=31.22),), models, {"data set": "CBSD68"})
+    table = DenoiseTable(whole_set(denoiser="dncnn_color_blind", psnr=31.22), models, {"data set": "CBSD68"})
     text = to_markdown(table)
     assert "| dncnn_color_blind | 31.22 | 31.24 | 0.9000 | +11.22 | 0.3 | – | 0.67 M | 2.7 MB |" in text
     assert "σ 25: noisy 20.00 dB" in text
     assert "Published" not in to_markdown(DenoiseTable(table.rows, models, {}))
+    assert "Published" not in to_markdown(DenoiseTable(table.rows[:20], models, table.settings))  # a part of the set
 
 
 def test_an_overview_has_a_line_per_denoiser_and_a_column_per_noise():
     values = (("a", 15.0, 33.0), ("a", 25.0, 31.0), ("b", 25.0, 32.5))
-    rows = [row(denoiser=name, amount=amount, psnr=decibels) for name, amount, decibels in values]
+    rows = sum((whole_set(denoiser=name, amount=amount, psnr=decibels) for name, amount, decibels in values), ())
     models = {"a": Model("FFDNet", 1, 4, "ffdnet_color"), "b": Model("Classical")}
-    head, lines = overview(DenoiseTable(tuple(rows), models, {"data set": "CBSD68"}))
+    head, lines = overview(DenoiseTable(rows, models, {"data set": "CBSD68"}))
     assert head == ["Denoiser", "σ 15", "σ 25", "Published PSNR"]
     assert lines == [["b", "–", "32.50 / .9000", "–"], ["a", "33.00 / .9000", "31.00 / .9000", "33.87 / 31.21"]]
     assert [byte_words(size) for size in (2_672_908, 22e6, 1.24e9, math.nan)] == ["2.7 MB", "22 MB", "1.2 GB", "–"]
-    assert "### PSNR (dB) / SSIM" in to_markdown(DenoiseTable(tuple(rows)))
-    assert "### PSNR (dB) / SSIM" not in to_markdown(DenoiseTable(tuple(rows[1:])))
+    assert "### PSNR (dB) / SSIM" in to_markdown(DenoiseTable(rows))
+    assert "### PSNR (dB) / SSIM" not in to_markdown(DenoiseTable(rows[68:]))
 
 
 def test_published_numbers_are_only_given_for_their_own_case():
