@@ -54,8 +54,9 @@ def sweep_chart(
 
 def _noise_panel(table: DenoiseTable, metric: str, look: dict[str, Any]) -> Tensor:
     kind = NOISE_KINDS.get(table.rows[0].kind)
-    label = "noise" if kind is None else f"{kind.label.lower()} noise ({kind.unit})"
-    label = "noise level σ (of 255)" if table.rows[0].kind == "gaussian" else label
+    label, what = ("noise", "noise level") if kind is None else (f"{kind.label}: {kind.unit}", kind.label)
+    if table.rows[0].kind == "gaussian":
+        label, what = "noise level σ (of 255)", "noise level"
     scores = table.scores()
     series = [_curve(name, [s for s in scores if s.denoiser == name], metric) for name in table.denoisers()]
     if metric in REFERENCES:
@@ -63,7 +64,7 @@ def _noise_panel(table: DenoiseTable, metric: str, look: dict[str, Any]) -> Tens
     title, unit = METRICS[metric]
     return line_chart(
         series,
-        title=f"{title} against noise level",
+        title=f"{title} against {what}",
         subtitle=_subtitle(table),
         x_label=label,
         y_label=unit,
