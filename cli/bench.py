@@ -24,8 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--denoiser",
         action="append",
         required=True,
-        metavar="NAME|FILE",
-        help="a bundled name, a classical method or a weight file; repeat it for several",
+        metavar="[LABEL=]NAME|FILE",
+        help="a bundled name, a classical method or a weight file, called LABEL in the results; repeat it for several",
     )
     parser.add_argument(
         "--noise",
@@ -109,16 +109,20 @@ def _files(names: list[str]) -> list[Path]:
 
 
 def _denoisers(args: argparse.Namespace) -> dict:
-    """Every denoiser under its own name; two files of one name get a number."""
+    """Every denoiser under its label or its own name; two of one name get a number."""
     from ..models.loader import load_denoiser
 
     loaded: dict = {}
     for word in args.denoiser:
-        denoiser = load_denoiser(word, device=args.device, precision=args.precision)
-        name, number = denoiser.spec.name, 1
+        label, sign, source = word.partition("=")
+        if not sign or Path(word).exists():  # a file may have the sign in its name
+            label, source = "", word
+        denoiser = load_denoiser(source.strip(), device=args.device, precision=args.precision)
+        wanted = label.strip() or denoiser.spec.name
+        name, number = wanted, 1
         while name in loaded:
             number += 1
-            name = f"{denoiser.spec.name} ({number})"
+            name = f"{wanted} ({number})"
         loaded[name] = denoiser
     return loaded
 

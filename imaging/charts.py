@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 from .charts_axes import Scale, data_range, spread, tick_labels, ticks
 from .charts_bars import Bar, bar_chart
-from .charts_canvas import Colour, Point
-from .charts_frame import Frame, chart_canvas, heading, text_unit
+from .charts_canvas import Canvas, Colour, Point
+from .charts_frame import MARGIN, Frame, chart_canvas, heading, text_unit
 
 __all__ = ["Bar", "Series", "bar_chart", "line_chart"]
 
 DASH = (7.0, 5.0)
+Ends = tuple[Point, Point]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Series:
     name: its label. x, y: as many numbers each; where one is not finite the line is interrupted.
     style: 'line'; 'reference' (gray and dashed: what the others are compared with); 'points' (no line between).
     markers: whether each point is marked; None = when there are few.
+    trend: draw the least-squares line through the points, and the name at its end.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Series:
     y: Sequence[float]
     style: Literal["line", "reference", "points"] = "line"
     markers: bool | None = None
+    trend: bool = False
 
 
 def line_chart(
@@ -48,6 +53,8 @@ def line_chart(
     log_y: bool = False,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    x_ticks: Sequence[float] | None = None,
+    text_scale: float = 1.0,
 ) -> Tensor:
     """Lines with their names at their ends, on the axes' own units.
 
@@ -59,6 +66,8 @@ def line_chart(
         dark: light text on a dark ground.
         log_x, log_y: logarithmic axes; values that are not positive are left out.
         x_range, y_range: (low, high); None = what shows everything.
+        x_ticks: values to label, as where something was measured; those that would touch are left out. None = round.
+        text_scale: multiplies text and strokes, as for a picture that is shown smaller than it is.
 
     Returns:
         [1,height,width,3] float32 in [0,1].
@@ -68,27 +77,30 @@ def line_chart(
     """
     _check_series(series, (x_range, log_x), (y_range, log_y))
     canvas = chart_canvas(width, height, dark)
-    unit = text_unit(width, height)
+    unit = text_scale * text_unit(width, height)
+    trends = [_trend(s, log_x, log_y) if s.trend else None for s in series]
     xs = x_range or data_range([v for s in series for v in s.x], log_x, padding=0.0 if _is_sampled(series) else 0.03)
-    ys = y_range or data_range([v for s in series for v in s.y], log_y, padding=0.06)
-    x_ticks, y_ticks = ticks(*xs, max(3, int(width / 120)), log_x), ticks(*ys, max(3, int(height / 80)), log_y)
-    left = max(canvas.text_width(label, 13 * unit) for label in tick_labels(y_ticks) or [""]) + 34 * unit
+    heights = [v for s in series for v in s.y] + [v for ends in trends if ends for _, v in ends]
+    ys = y_range or data_range(heights, log_y, padding=0.06)
+    y_ticks = ticks(*ys, max(5, int(height / (80 * text_scale))), log_y)
+    left, right = _sides(canvas, unit, series, tick_labels(y_ticks))
+    top = heading(canvas, unit, title, subtitle) + 42 * unit
+    frame = Frame(canvas, unit, left=left, top=top, right=right, bottom=height - 62 * unit)
+    x, y = Scale(*xs, frame.left, frame.right, log_x), Scale(*ys, frame.bottom, frame.top, log_y)
+    marks = ticks(*xs, max(3, int(width / (120 * text_scale))), log_x) if x_ticks is None else _roomy(frame, x, x_ticks)
+    _axes(frame, x, marks, y, y_ticks)
+    canvas.text(MARGIN * unit, frame.top - 26 * unit, y_label, 13 * unit, frame.theme.muted)
+    canvas.text((frame.left + frame.right) / 2, height - 22 * unit, x_label, 13 * unit, frame.theme.muted, "centre")
+    _plot(frame, series, trends, x, y)
+    return canvas.tensor()
+
+
+def _sides(canvas: Canvas, unit: float, series: Sequence[Series], labels: Sequence[str]) -> tuple[float, float]:
+    """Left and right end of the plot, with room for the labels of the axis and for the names of the lines."""
+    left = max(canvas.text_width(label, 13 * unit) for label in labels or [""]) + 34 * unit
     named = [s.name for s in series if s.style != "points" or len(series) > 1]
     names = max((canvas.text_width(name, 14 * unit) for name in named), default=-20 * unit) + 44 * unit
-    frame = Frame(
-        canvas,
-        unit,
-        left=left,
-        top=heading(canvas, unit, title, subtitle) + 42 * unit,
-        right=width - min(names, 0.34 * width),
-        bottom=height - 62 * unit,
-    )
-    x, y = Scale(*xs, frame.left, frame.right, log_x), Scale(*ys, frame.bottom, frame.top, log_y)
-    _axes(frame, x, x_ticks, y, y_ticks)
-    canvas.text(frame.left, frame.top - 26 * unit, y_label, 13 * unit, frame.theme.muted)
-    canvas.text((frame.left + frame.right) / 2, height - 22 * unit, x_label, 13 * unit, frame.theme.muted, "centre")
-    _plot(frame, series, x, y)
-    return canvas.tensor()
+    return left, canvas.width - min(names, 0.34 * canvas.width)
 
 
 def _check_series(series: Sequence[Series], *axes: tuple[tuple[float, float] | None, bool]) -> None:
@@ -107,6 +119,19 @@ def _is_sampled(series: Sequence[Series]) -> bool:
     return all(len(s.x) > 40 and s.style != "points" for s in series)
 
 
+def _roomy(frame: Frame, x: Scale, wanted: Sequence[float]) -> list[float]:
+    """Those of the wanted ticks whose labels keep a gap between them, from the left."""
+    kept: list[float] = []
+    right = -math.inf
+    inside = sorted({value for value in wanted if x.has(value)})
+    for value, label in zip(inside, tick_labels(inside), strict=True):
+        half = frame.canvas.text_width(label, 13 * frame.unit) / 2
+        if x(value) - half >= right:
+            kept.append(value)
+            right = x(value) + half + 10 * frame.unit
+    return kept
+
+
 def _axes(frame: Frame, x: Scale, x_ticks: list[float], y: Scale, y_ticks: list[float]) -> None:
     canvas, unit, theme = frame.canvas, frame.unit, frame.theme
     for value, label in zip(y_ticks, tick_labels(y_ticks), strict=True):
@@ -119,18 +144,38 @@ def _axes(frame: Frame, x: Scale, x_ticks: list[float], y: Scale, y_ticks: list[
         canvas.text(spot, frame.bottom + 18 * unit, label, 13 * unit, theme.muted, "centre")
 
 
-def _plot(frame: Frame, series: Sequence[Series], x: Scale, y: Scale) -> None:
+def _plot(frame: Frame, series: Sequence[Series], trends: Sequence[Ends | None], x: Scale, y: Scale) -> None:
     ends: list[tuple[str, Point, Colour]] = []
-    for each in sorted(series, key=lambda s: s.style != "reference"):  # references lie under the rest
+    pairs = zip(series, trends, strict=True)
+    for each, fitted in sorted(pairs, key=lambda pair: pair[0].style != "reference"):  # references lie under the rest
         colour, shape = frame.theme.muted, 0
         if each.style != "reference":
             rank = [s for s in series if s.style != "reference"].index(each)
             colour, shape = frame.theme.colour(rank), rank + rank // len(frame.theme.palette)
         runs = _runs(each, x, y)
+        trend = [(x(a), y(b)) for a, b in fitted or () if x.has(a) and y.has(b)]
+        if len(trend) == 2:
+            frame.canvas.line(trend, colour, 1.6 * frame.unit)
         _draw_series(frame, each, runs, colour, shape)
         if runs and (each.style != "points" or len(series) > 1):
-            ends.append((each.name, runs[-1][-1], colour))
+            ends.append((each.name, trend[1] if len(trend) == 2 else runs[-1][-1], colour))
     _end_labels(frame, ends)
+
+
+def _trend(series: Series, log_x: bool, log_y: bool) -> Ends | None:
+    """Both ends of the line through the points that is straight on these axes; None where there is none."""
+    values = np.array([series.x, series.y], dtype=float)
+    usable = np.isfinite(values).all(axis=0) & ((values[0] > 0) | (not log_x)) & ((values[1] > 0) | (not log_y))
+    x, y = values[:, usable]
+    x, y = np.log(x) if log_x else x, np.log(y) if log_y else y
+    if len(x) < 3 or np.ptp(x) == 0:
+        return None
+    slope, start = np.polyfit(x, y, 1)
+    across = np.array([x.min(), x.max()])
+    up = start + slope * across
+    ends = zip(np.exp(across) if log_x else across, np.exp(up) if log_y else up, strict=True)
+    first, last = ((float(a), float(b)) for a, b in ends)
+    return first, last
 
 
 def _runs(series: Series, x: Scale, y: Scale) -> list[list[Point]]:

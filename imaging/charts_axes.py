@@ -69,7 +69,8 @@ def ticks(low: float, high: float, count: int = 6, log: bool = False) -> list[fl
 
 def _nice_step(rough: float) -> float:
     power = 10 ** math.floor(math.log10(rough))
-    return power * min(NICE_STEPS, key=lambda s: abs(math.log(s * power / rough)))
+    steps = [step for step in NICE_STEPS if step != 2.5 or power != 1]  # 25 and 0.25 are round, 2.5 among ones is not
+    return power * min(steps, key=lambda s: abs(math.log(s * power / rough)))
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -32,6 +32,7 @@ def bar_chart(
     height: int = 0,
     dark: bool = False,
     decimals: int = 2,
+    text_scale: float = 1.0,
 ) -> Tensor:
     """Horizontal bars from zero, in the order given, each with its name before and its value behind it.
 
@@ -47,7 +48,7 @@ def bar_chart(
     """
     if not bars or not all(math.isfinite(bar.value) for bar in bars):
         raise ValueError("a bar chart needs at least one bar, and every value must be finite.")
-    unit = text_unit(width)
+    unit = text_scale * text_unit(width)
     row = (46 if any(bar.note for bar in bars) else 34) * unit
     height = height or round((150 if subtitle else 124) * unit + row * len(bars))
     canvas = chart_canvas(width, height, dark)
@@ -70,7 +71,7 @@ def bar_chart(
 
 def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale, decimals: int) -> None:
     canvas, unit, theme = frame.canvas, frame.unit, frame.theme
-    marks = ticks(scale.low, scale.high, max(3, int((frame.right - frame.left) / 110)))
+    marks = ticks(scale.low, scale.high, max(3, int((frame.right - frame.left) / (110 * unit))))
     for value, label in zip(marks, tick_labels(marks), strict=True):
         canvas.rule((scale(value), frame.top), (scale(value), frame.bottom), theme.grid, unit)
         canvas.text(scale(value), frame.bottom + 16 * unit, label, 13 * unit, theme.muted, "centre")

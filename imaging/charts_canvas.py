@@ -26,7 +26,11 @@ def rgb(code: str) -> Colour:
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a chart. `palette` is that of Okabe and Ito (2008), safe for the common colour-vision deficiencies."""
+    """Colours of a chart.
+
+    `palette` begins with that of Okabe and Ito (2008), safe for the common colour-vision deficiencies; the colours
+    behind it keep as far from all others as those do from each other.
+    """
 
     background: Colour
     ink: Colour
@@ -57,19 +61,20 @@ def _contrast(first: Colour, second: Colour) -> float:
 
 _BLUE, _VERMILLION, _GREEN, _PURPLE = rgb("#0072B2"), rgb("#D55E00"), rgb("#009E73"), rgb("#CC79A7")
 _ORANGE, _SKY, _YELLOW = rgb("#E69F00"), rgb("#56B4E9"), rgb("#F0E442")
+_WINE, _INDIGO, _LAVENDER, _WHITE = rgb("#882255"), rgb("#332288"), rgb("#8C7AE6"), rgb("#F0F2F4")
 LIGHT = Theme(
     background=rgb("#FFFFFF"),
     ink=rgb("#1B1F24"),
     muted=rgb("#656D76"),
     grid=rgb("#E4E7EB"),
-    palette=(_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY),
+    palette=(_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _WINE, _INDIGO),
 )
 DARK = Theme(
     background=rgb("#17191D"),
     ink=rgb("#F0F2F4"),
     muted=rgb("#9AA3AD"),
     grid=rgb("#30343A"),
-    palette=(_SKY, _ORANGE, _GREEN, _PURPLE, _YELLOW, _VERMILLION),
+    palette=(_SKY, _ORANGE, _GREEN, _PURPLE, _YELLOW, _VERMILLION, _LAVENDER, _WHITE),
 )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from .charts_canvas import DARK, LIGHT, Canvas, Theme
 
 SMALLEST = 160
+MARGIN = 24.0
+"""Space left and right of a chart's words, in units of the frame."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def text_unit(width: int, height: int | None = None) -> float:
 
 def heading(canvas: Canvas, unit: float, title: str, subtitle: str) -> float:
     """Draw title and subtitle; return where they end."""
-    room = canvas.width - 48 * unit
-    canvas.text(24 * unit, 32 * unit, canvas.fit(title, 20 * unit, room), 20 * unit, canvas.theme.ink)
+    room = canvas.width - 2 * MARGIN * unit
+    canvas.text(MARGIN * unit, 32 * unit, canvas.fit(title, 20 * unit, room), 20 * unit, canvas.theme.ink)
     if not subtitle:
         return 46 * unit
-    canvas.text(24 * unit, 58 * unit, canvas.fit(subtitle, 13 * unit, room), 13 * unit, canvas.theme.muted)
+    canvas.text(MARGIN * unit, 58 * unit, canvas.fit(subtitle, 13 * unit, room), 13 * unit, canvas.theme.muted)
     return 68 * unit

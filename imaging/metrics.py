@@ -12,8 +12,8 @@ WINDOW, SPREAD = 11, 1.5
 K1, K2 = 0.01, 0.03
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales of MS-SSIM, finest first (Wang, Simoncelli & Bovik 2003, section 3.2)."""
-STRIP_VALUES = 100_000
-"""Values per strip on a CPU: large enough to hide the cost of a call, small enough for the caches."""
+TILE = (32, 1024)
+"""Rows and values per row of a tile on a CPU: large enough to hide the cost of a call, small enough for the caches."""
 
 
 def _pair(reference: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,15 +98,19 @@ def _similarity(x: Tensor, y: Tensor, step: int = 1) -> Tensor:
 
     x, y: [H,W·step]; neighbours in a row lie `step` values apart, so that interleaved channels need no rearranging.
     """
-    height = len(x) - WINDOW + 1
-    rows = max(1, STRIP_VALUES // x.shape[1]) if x.device.type == "cpu" else height
-    strips = [slice(top, min(top + rows, height) + WINDOW - 1) for top in range(0, height, rows)]
-    sums = torch.stack([_strip(x[strip], y[strip], step) for strip in strips]).sum(dim=0)
-    return sums / (height * (x.shape[1] - (WINDOW - 1) * step))
+    edge = WINDOW - 1
+    height, width = len(x) - edge, x.shape[1] - edge * step
+    tall, wide = TILE if x.device.type == "cpu" else (height, width)
+    tiles = [
+        (slice(top, min(top + tall, height) + edge), slice(left, min(left + wide, width) + edge * step))
+        for top in range(0, height, tall)
+        for left in range(0, width, wide)
+    ]
+    return torch.stack([_tile(x[tile], y[tile], step) for tile in tiles]).sum(dim=0) / (height * width)
 
 
-def _strip(x: Tensor, y: Tensor, step: int) -> Tensor:
-    """Sums of SSIM and of its contrast-structure factor over the valid crop of a strip: [2] float64."""
+def _tile(x: Tensor, y: Tensor, step: int) -> Tensor:
+    """Sums of SSIM and of its contrast-structure factor over the valid crop of a tile: [2] float64."""
     # SSIM needs the variances only as their sum, so four local means do instead of five.
     maps = torch.empty(4, *x.shape, dtype=x.dtype, device=x.device)
     maps[0], maps[1] = x, y
@@ -127,12 +131,30 @@ def _taps() -> list[float]:
     return (taps / taps.sum()).tolist()
 
 
+@lru_cache(maxsize=64)
+def _band(rows: int, dtype: torch.dtype) -> Tensor:
+    """[rows−10,rows] matrix of the taps: its product with a picture is the Gaussian mean down the columns."""
+    with torch.inference_mode(False):  # it outlives the call, and so the mode that ComfyUI runs nodes in
+        matrix = torch.zeros(rows - WINDOW + 1, rows, dtype=torch.float64)
+        for shift, tap in enumerate(_taps()):
+            matrix.diagonal(shift)[: len(matrix)] = tap
+        return matrix.to(dtype)
+
+
 def _blur(maps: Tensor, step: int) -> Tensor:
-    """[4,h,w·step] → [4,h−10,(w−10)·step] Gaussian means, as sums of shifted copies: on a CPU faster than conv2d."""
-    for axis, distance in ((1, 1), (2, step)):
-        size = maps.shape[axis] - (WINDOW - 1) * distance
-        shifted = [maps.narrow(axis, k * distance, size) for k in range(WINDOW)]
-        maps = shifted[0] * _taps()[0]
-        for tap, copy in zip(_taps()[1:], shifted[1:], strict=True):
-            maps.add_(copy, alpha=tap)
-    return maps
+    """[4,h,w·step] → [4,h−10,(w−10)·step] Gaussian means, on a CPU faster than conv2d.
+
+    Down the columns as a matrix product while there are few rows, else and along the rows as sums of shifted copies.
+    """
+    if maps.device.type == "cpu" and maps.shape[1] <= TILE[0] + WINDOW - 1:
+        return _shifted_sum(_band(maps.shape[1], maps.dtype) @ maps, 2, step)
+    return _shifted_sum(_shifted_sum(maps, 1, 1), 2, step)
+
+
+def _shifted_sum(maps: Tensor, axis: int, distance: int) -> Tensor:
+    size = maps.shape[axis] - (WINDOW - 1) * distance
+    shifted = [maps.narrow(axis, k * distance, size) for k in range(WINDOW)]
+    total = shifted[0] * _taps()[0]
+    for tap, copy in zip(_taps()[1:], shifted[1:], strict=True):
+        total.add_(copy, alpha=tap)
+    return total

@@ -8,6 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .level import DenoiseError
+
+SMALLEST = 31
+"""Pixels a side below which nothing is left after AlexNet's strides."""
+
 
 @lru_cache(maxsize=1)
 def _network() -> Any:
@@ -15,7 +20,12 @@ def _network() -> Any:
         from lpips import LPIPS  # type: ignore[import-not-found]
     except ImportError as error:
         raise ImportError("LPIPS needs an optional package; install it with: pip install lpips") from error
-    return LPIPS(net="alex", verbose=False).eval()
+    try:
+        return LPIPS(net="alex", verbose=False).eval()
+    except OSError as error:
+        raise DenoiseError(
+            f"LPIPS could not fetch AlexNet's weights ({error}); try again with a connection, or switch LPIPS off."
+        ) from error
 
 
 def lpips(reference: Tensor, image: Tensor) -> Tensor:
@@ -24,8 +34,11 @@ def lpips(reference: Tensor, image: Tensor) -> Tensor:
     The package fetches AlexNet's weights on first use.
 
     Raises:
-        ImportError: the package is not installed.
+        ImportError: the package is not installed. DenoiseError: AlexNet's weights cannot be fetched.
+        ValueError: a side below 31 pixels.
     """
+    if min(image.shape[1:3]) < SMALLEST:
+        raise ValueError(f"LPIPS needs at least {SMALLEST}x{SMALLEST} pixels, got {tuple(image.shape[1:3])}; use SSIM.")
     network = _network()
     first, second = (
         (2 * picture.float().expand(*picture.shape[:3], 3) - 1).clamp(-1, 1).permute(0, 3, 1, 2)

@@ -83,7 +83,7 @@ class Report:
         "psnr": "PSNR_dB",
         "ssim": "SSIM",
         "ms_ssim": "MS_SSIM",
-        "mae": "MAE",
+        "mae": "MAE_255",
         "gain": "gain_dB",
         "lpips": "LPIPS",
     }
@@ -107,13 +107,14 @@ class Report:
         quality, gain = self.mean("psnr"), self.mean("gain")
         if math.isinf(quality):
             return "Identical to the reference."
+        words = f"{quality:.2f} dB" + ("" if self.protocol == Protocol().name else f" ({self.protocol})")
         if math.isnan(gain):
-            return f"{quality:.2f} dB from the reference: {_closeness(quality)}."
+            return f"{words} from the reference: {_closeness(quality)}."
         if abs(gain) < 0.005:
-            return f"{quality:.2f} dB, exactly as far from the reference as the noisy input."
+            return f"{words}, exactly as far from the reference as the noisy input."
         than = f"{abs(gain):.2f} dB {'better' if gain > 0 else 'worse'} than the noisy input"
         left = f"{100 * 10 ** (-gain / 10):.0f} % of the squared error is left"
-        return f"{quality:.2f} dB, {than}: {left}; {_closeness(quality)}."
+        return f"{words}, {than}: {left}; {_closeness(quality)}."
 
     def lines(self) -> list[str]:
         """Mean, worst and every picture, then what was measured, as text."""
@@ -142,14 +143,18 @@ class Report:
         numbers["mae"] *= 255
         return " · ".join(forms[name].format(value) for name, value in numbers.items())
 
+    def _shown(self, name: str) -> Sequence[float]:
+        """The numbers as people see them: errors on the 0–255 scale."""
+        return [255 * value for value in self.mae] if name == "mae" else getattr(self, name)
+
     def csv(self, names: Sequence[str] = ()) -> str:
-        """A header and one row per picture; `names` of the pictures, else their numbers."""
+        """A header and one row per picture, MAE on the 0–255 scale; `names` of the pictures, else their numbers."""
         columns = self.measured()
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["image", *(self.COLUMNS[name] for name in columns), "measured_on"])
         for index in range(len(self.psnr)):
-            values = [f"{getattr(self, name)[index]:.6g}" for name in columns]
+            values = [f"{self._shown(name)[index]:.6g}" for name in columns]
             table.writerow([names[index] if names else index + 1, *values, self.protocol])
         return text.getvalue()
 
@@ -189,9 +194,9 @@ def measure(
     gain = torch.where(decibels.isinf() & before.isinf(), 0.0, decibels - before)  # both identical: nothing gained
     perceived = missing
     if perceptual:
-        from .metrics_lpips import lpips
+        from .metrics_lpips import SMALLEST, lpips
 
-        perceived = lpips(reference, image)
+        perceived = lpips(reference, image) if side >= SMALLEST else missing
     values = {
         "psnr": decibels,
         "ssim": ssim(reference, image) if side >= WINDOW else missing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from .text import case_words, parameter_words
 
 Against = Literal["noise level", "image complexity"]
 METRICS = {"psnr": ("PSNR", "PSNR (dB)"), "ssim": ("SSIM", "SSIM"), "gain": ("Gain", "PSNR gain (dB)")}
+COMPLEXITIES = (2, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300)
+"""Ticks on the axis of spatial information, which is logarithmic: twice as busy costs about as many dB everywhere."""
 REFERENCES = {"psnr": "noisy_psnr", "ssim": "noisy_ssim"}
 
 
@@ -27,8 +29,12 @@ def sweep_chart(
     width: int = 960,
     height: int = 540,
     dark: bool = False,
+    text_scale: float = 1.0,
 ) -> Tensor:
     """A panel per metric ('psnr', 'ssim', 'gain'), side by side; a line or cloud per denoiser, the input as reference.
+
+    Args:
+        width, height: of a panel, in pixels. text_scale: as in `line_chart`.
 
     Returns:
         [1,height,width·panels,3] in [0,1].
@@ -42,13 +48,15 @@ def sweep_chart(
     if len(kinds) > 1:
         raise DenoiseError(f"the tables hold different kinds of noise ({', '.join(kinds)}); chart them apart.")
     panel = _noise_panel if against == "noise level" else _complexity_panel
-    return torch.cat([panel(table, metric, width, height, dark) for metric in metrics], dim=2)
+    look = {"width": width, "height": height, "dark": dark, "text_scale": text_scale}
+    return torch.cat([panel(table, metric, look) for metric in metrics], dim=2)
 
 
-def _noise_panel(table: DenoiseTable, metric: str, width: int, height: int, dark: bool) -> Tensor:
+def _noise_panel(table: DenoiseTable, metric: str, look: dict[str, Any]) -> Tensor:
     kind = NOISE_KINDS.get(table.rows[0].kind)
-    label = "noise" if kind is None else f"{kind.label.lower()} noise ({kind.unit})"
-    label = "noise level σ (of 255)" if table.rows[0].kind == "gaussian" else label
+    label, what = ("noise", "noise level") if kind is None else (f"{kind.label}: {kind.unit}", kind.label)
+    if table.rows[0].kind == "gaussian":
+        label, what = "noise level σ (of 255)", "noise level"
     scores = table.scores()
     series = [_curve(name, [s for s in scores if s.denoiser == name], metric) for name in table.denoisers()]
     if metric in REFERENCES:
@@ -56,13 +64,12 @@ def _noise_panel(table: DenoiseTable, metric: str, width: int, height: int, dark
     title, unit = METRICS[metric]
     return line_chart(
         series,
-        title=f"{title} against noise level",
+        title=f"{title} against {what}",
         subtitle=_subtitle(table),
         x_label=label,
         y_label=unit,
-        width=width,
-        height=height,
-        dark=dark,
+        x_ticks=[score.amount for score in scores],
+        **look,
     )
 
 
@@ -77,7 +84,7 @@ def _input_curve(scores: Sequence[Score], metric: str) -> Series:
     return Series("noisy input", amounts, [by_amount[amount] for amount in amounts], style="reference")
 
 
-def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int, dark: bool) -> Tensor:
+def _complexity_panel(table: DenoiseTable, metric: str, look: dict[str, Any]) -> Tensor:
     """A cloud per denoiser at the middle noise level, a point per picture."""
     amounts = sorted({row.amount for row in table.rows})
     amount = amounts[len(amounts) // 2]
@@ -85,17 +92,18 @@ def _complexity_panel(table: DenoiseTable, metric: str, width: int, height: int,
     clouds = []
     for name in table.denoisers():
         own = sorted((row for row in rows if row.denoiser == name), key=lambda row: row.complexity)
-        clouds.append(Series(name, [r.complexity for r in own], [getattr(r, metric) for r in own], style="points"))
+        values = [getattr(row, metric) for row in own]
+        clouds.append(Series(name, [row.complexity for row in own], values, style="points", trend=True))
     title, unit = METRICS[metric]
     return line_chart(
         clouds,
         title=f"{title} against image complexity at {case_words(rows[0].kind, amount)}",
-        subtitle=" · ".join(["a point per picture", *_how(table)]),
+        subtitle=" · ".join(["a point per picture, lines by least squares", *_how(table)]),
         x_label="spatial information of the clean picture (ITU-T P.910)",
         y_label=unit,
-        width=width,
-        height=height,
-        dark=dark,
+        log_x=all(row.complexity > 0 for row in rows),
+        x_ticks=COMPLEXITIES,
+        **look,
     )
 
 
@@ -110,7 +118,7 @@ def _how(table: DenoiseTable) -> list[str]:
     return [table.settings["measured on"]] if "measured on" in table.settings else []
 
 
-def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False) -> Tensor:
+def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False, text_scale: float = 1.0) -> Tensor:
     """Bars of the mean PSNR gain over all noises of the table, the best first; speed and size in small print."""
     scores = table.scores()
     bars = []
@@ -127,4 +135,5 @@ def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False) 
         x_label="mean PSNR gain (dB)",
         width=width,
         dark=dark,
+        text_scale=text_scale,
     )

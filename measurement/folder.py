@@ -85,19 +85,23 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def charts(table: DenoiseTable) -> dict[str, Callable[[bool], Tensor]]:
-    """Name → chart for a light (False) or dark (True) page: the ranking, and for each kind of noise what it allows."""
-    made: dict[str, Callable[[bool], Tensor]] = {"ranking": lambda dark: ranking_chart(table, dark=dark)}
+def charts(table: DenoiseTable, **size: Any) -> dict[str, Callable[[bool], Tensor]]:
+    """Name → chart for a light (False) or dark (True) page: the ranking, and for each kind of noise what it allows.
+
+    size: width and height in pixels (of the ranking only the width) and text_scale, as charts take them.
+    """
+    broad = {name: value for name, value in size.items() if name != "height"}
+    made: dict[str, Callable[[bool], Tensor]] = {"ranking": lambda dark: ranking_chart(table, dark=dark, **broad)}
     for kind in dict.fromkeys(row.kind for row in table.rows):
         part = replace(table, rows=tuple(row for row in table.rows if row.kind == kind))
         if len({row.amount for row in part.rows}) > 1:
             for metric in ("psnr", "ssim"):
                 made[f"{_plain(kind)}_{metric}"] = lambda dark, part=part, metric=metric: sweep_chart(
-                    part, metrics=(metric,), dark=dark
+                    part, metrics=(metric,), dark=dark, **size
                 )
         if len({row.image for row in part.rows}) > 3:
             made[f"{_plain(kind)}_complexity"] = lambda dark, part=part: sweep_chart(
-                part, "image complexity", ("psnr",), dark=dark
+                part, "image complexity", ("psnr",), dark=dark, **size
             )
     return made
 

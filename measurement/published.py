@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .table import DenoiseTable, Score
+from .table import DenoiseTable, Model, Score
 
 PSNR: dict[str, dict[str, tuple[float | None, float | None, float | None]]] = {
     "cbsd68": {
@@ -34,6 +34,8 @@ PSNR: dict[str, dict[str, tuple[float | None, float | None, float | None]]] = {
 CBM3D: Dabov et al. 2007. DnCNN: arXiv 1608.03981. FFDNet: 1710.04026. RIDNet: 1904.07396. DRUNet: 2008.13751.
 Restormer, blind: 2111.09881.
 """
+PICTURES = {"cbsd68": 68, "kodak24": 24, "mcmaster": 18}
+"""Data set → how many pictures it has; the mean over fewer of them is another number."""
 SIGMAS = (15.0, 25.0, 50.0)
 """The papers' noise levels on the 0–255 scale."""
 METHODS = {"bm3d": "CBM3D", "FFDNet": "FFDNet", "RIDNet": "RIDNet", "DRUNet": "DRUNet", "Restormer": "Restormer"}
@@ -42,7 +44,7 @@ METHODS = {"bm3d": "CBM3D", "FFDNet": "FFDNet", "RIDNet": "RIDNet", "DRUNet": "D
 
 def published_psnr(data_set: str, denoiser: str, architecture: str, kind: str, amount: float) -> float | None:
     """The paper's PSNR in dB, or None where there is none for this method, data set and noise."""
-    methods = PSNR.get(data_set.lower().replace("-", "").replace("_", ""))
+    methods = PSNR.get(_key(data_set))
     if methods is None or kind != "gaussian" or amount not in SIGMAS:
         return None
     method = METHODS.get(denoiser) or METHODS.get(architecture)
@@ -52,8 +54,14 @@ def published_psnr(data_set: str, denoiser: str, architecture: str, kind: str, a
     return None if values is None else values[SIGMAS.index(amount)]
 
 
+def _key(data_set: str) -> str:
+    return data_set.lower().replace("-", "").replace("_", "")
+
+
 def reference_of(table: DenoiseTable, score: Score) -> float | None:
-    """The published PSNR beside one score of a table whose settings name the data set."""
-    model = table.models.get(score.denoiser)
-    data_set = table.settings.get("data set", "")
-    return published_psnr(data_set, score.denoiser, model.architecture if model else "", score.kind, score.amount)
+    """The published PSNR beside one score over all pictures of the data set that the table's settings name."""
+    model = table.models.get(score.denoiser, Model(""))
+    if score.images != PICTURES.get(_key(table.settings.get("data set", ""))):
+        return None
+    data_set, name = table.settings.get("data set", ""), model.weights or score.denoiser
+    return published_psnr(data_set, name, model.architecture, score.kind, score.amount)

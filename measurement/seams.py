@@ -66,14 +66,14 @@ class SeamReport:
 def compare_tiles(
     denoiser: Denoiser, image: Tensor, sigma: Sigma = None, tile: int = 0, monitor: Monitor | None = None
 ) -> SeamReport:
-    """Denoise [1,C,H,W] once whole and once in tiles of side `tile` (0 = half of the picture).
+    """Denoise [1,C,H,W] once whole and once in tiles of side `tile` (0 = the denoiser's own, else half of the picture).
 
     A picture that fits into one tile, and a denoiser that is not a single network and so cannot be told how to tile,
     give a report of one tile.
     """
     monitor = monitor or Monitor()
     height, width = image.shape[-2:]
-    tile = max(tile or min(height, width) // 2, SMALLEST_TILE)
+    tile = max(tile or getattr(denoiser, "tile", 0) or min(height, width) // 2, SMALLEST_TILE)
     if not isinstance(denoiser, NetworkDenoiser) or tile >= max(height, width):
         whole = denoiser(image, Level(sigma), monitor)
         return SeamReport(whole, whole, torch.zeros(height, width, dtype=torch.bool), 1, tile, 0)

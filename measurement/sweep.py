@@ -153,4 +153,5 @@ def describe(denoiser: Any) -> Model:
     network = getattr(denoiser, "network", None)
     tensors = [*network.parameters(), *network.buffers()] if isinstance(network, torch.nn.Module) else []
     count = sum(p.numel() for p in network.parameters()) if isinstance(network, torch.nn.Module) else 0
-    return Model(denoiser.spec.architecture, count, sum(t.numel() * t.element_size() for t in tensors))
+    size = sum(t.numel() * t.element_size() for t in tensors)
+    return Model(denoiser.spec.architecture, count, size, denoiser.spec.name)

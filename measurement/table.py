@@ -44,11 +44,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Model:
-    """What is true of a denoiser whatever it is measured on: parameters 0 and bytes 0 where it has no network."""
+    """What is true of a denoiser whatever it is measured on: parameters 0 and bytes 0 where it has no network.
+
+    weights: its own name, which a table may replace by a label.
+    """
 
     architecture: str
     parameters: int = 0
     bytes: int = 0
+    weights: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,14 +60,35 @@ def _finite(value: object) -> object:
 
 
 def to_markdown(table: DenoiseTable) -> str:
-    """A ranking under every noise, with the published number where there is one; settings above."""
+    """Settings, an overview where there are several noises, and a ranking under each with the published number."""
     parts = ["".join(f"- {key}: {value}\n" for key, value in table.settings.items())]
+    if len(table.cases()) > 1:
+        parts.append(f"### PSNR (dB) / SSIM\n\n{_grid(*overview(table))}")
     for case in table.cases():
         scores = [score for score in table.scores() if (score.kind, score.amount) == case]
         columns = score_columns(table, scores)
         lines = [[column.words(score) for column in columns] for score in scores]
         parts.append(f"### {case_title(scores)}\n\n{_grid([column.title for column in columns], lines)}")
     return "\n".join(part for part in parts if part)
+
+
+def overview(table: DenoiseTable) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of a table with a line per denoiser, the best first, and a column per noise."""
+    scores = {(score.denoiser, score.kind, score.amount): score for score in table.scores()}
+    published = {key: reference_of(table, score) for key, score in scores.items()}
+    with_papers = any(value is not None for value in published.values())
+    head = ["Denoiser", *(case_words(*case) for case in table.cases()), *(["Published PSNR"] if with_papers else [])]
+    lines = []
+    for name, _ in table.ranking():
+        keys = [(name, *case) for case in table.cases()]
+        cells = [_both(scores.get(key)) for key in keys]
+        papers = [" / ".join(number(published.get(key), 2) for key in keys)] if with_papers else []
+        lines.append([name, *cells, *([word if any(map(str.isdigit, word)) else "–" for word in papers])])
+    return head, lines
+
+
+def _both(score: Score | None) -> str:
+    return "–" if score is None else f"{number(score.psnr, 2)} / {number(score.ssim, 4).removeprefix('0')}"
 
 
 def case_title(scores: Sequence[Score]) -> str:
@@ -98,6 +119,7 @@ def score_columns(table: DenoiseTable, scores: Sequence[Score]) -> list[Column]:
         Column("MP/s", lambda s: f"{s.speed:.3g}", lambda s: s.speed),
         Column("Peak memory", lambda s: byte_words(s.peak_bytes)),
         Column("Parameters", lambda s: parameter_words(models.get(s.denoiser, none).parameters)),
+        Column("Size", lambda s: byte_words(models.get(s.denoiser, none).bytes or math.nan)),
         Column("Pictures", lambda s: str(s.images)),
     ]
     dropped = set()
@@ -121,8 +143,11 @@ def number(value: float | None, decimals: int) -> str:
 
 
 def byte_words(size: float) -> str:
-    """12345678 → '12 MB'; '–' where it is unknown."""
-    return "–" if math.isnan(size) else f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
+    """12345678 → '12 MB', 2672908 → '2.7 MB'; '–' where it is unknown."""
+    if math.isnan(size):
+        return "–"
+    amount, unit = (size / 1e6, "MB") if size < 1e9 else (size / 1e9, "GB")
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
 
 
 def parameter_words(count: int) -> str:

@@ -14,6 +14,8 @@ from ..models.contract import Denoiser
 
 SIGMA_SCALE = 255
 """Nodes speak of sigma on the 0–255 scale of the literature, Python code of [0,1]."""
+CHART_TEXT = 1.25
+"""Text and strokes of charts on nodes, which show them smaller than they are."""
 FULL_SEED = 0xFFFFFFFFFFFFFFFF
 
 

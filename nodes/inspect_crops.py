@@ -73,7 +73,8 @@ class CompareCrops:
             measured = [f"{name} · {_decibels(clean, p)}" for name, p in zip(names, pictures, strict=True)]
             differences = [signed_difference(clean, p, difference_gain) for p in (clean, *pictures)]
             shown = [clean, *pictures, *differences]
-            words = ["reference", *measured, *(f"difference ×{difference_gain:g}" for _ in differences)]
+            gain = f"difference ×{difference_gain:g}"
+            words = ["reference", *measured, "gray = no difference", *(gain for _ in pictures)]
         crops = same_crops(shown, words, side, centre, zoom, len(pictures) + (clean is not None), dark)
         rows, columns = crop_window(shown[0].shape[1], shown[0].shape[2], side, centre)
         report = "\n".join([f"rows {rows.start}–{rows.stop}, columns {columns.start}–{columns.stop}", *measured])

@@ -22,7 +22,7 @@ from ..imaging.residual import (
     spectrum_picture,
 )
 from ..imaging.structure_leak import structure_leak
-from .common import SIGMA_SCALE, answer
+from .common import CHART_TEXT, SIGMA_SCALE, answer
 from .registry import node
 from .widgets import real, switch
 
@@ -82,7 +82,7 @@ class ResidualInspector:
         leaks = structure_leak(noisy, denoised)
         pictures = amplified(residual, factor)
         report = _report(residual, leaks, deviation, factor)
-        sheet, chart = _sheet(residual[:1], pictures[:1], factor, dark), _chart(residual[:1], dark)
+        sheet, chart = _sheet(residual[:1], pictures[:1], factor, float(leaks[0]), dark), _chart(residual[:1], dark)
         leak = float(leaks.mean())
         return answer(report, pictures, sheet, chart, leak, report, images=host.show_images(sheet))
 
@@ -110,7 +110,7 @@ def _report(residual: Tensor, leaks: Tensor, deviation: float, factor: float) ->
     return "\n".join(lines)
 
 
-def _sheet(residual: Tensor, picture: Tensor, factor: float, dark: bool) -> Tensor:
+def _sheet(residual: Tensor, picture: Tensor, factor: float, leak: float, dark: bool) -> Tensor:
     if not _large_enough(residual):
         return picture
     height, width = picture.shape[1:3]
@@ -118,7 +118,8 @@ def _sheet(residual: Tensor, picture: Tensor, factor: float, dark: bool) -> Tens
     top, left = (height - side) // 2, (width - side) // 2
     crop = _square(picture[:, top : top + side, left : left + side])
     panels = [crop, _square(spectrum_picture(residual)), autocorrelation_picture(residual, PANEL)]
-    labels = [f"removed ×{factor:.1f}", "spectrum (±20 dB, low in the middle)", "likeness within 8 px"]
+    words = f"removed ×{factor:.1f}" + ("" if math.isnan(leak) else f" · structure leak {100 * leak:.1f} %")
+    labels = [words, "spectrum (±20 dB, low in the middle)", "likeness within 8 px"]
     return labelled_grid(panels, labels, columns=3, dark=dark)
 
 
@@ -141,4 +142,5 @@ def _chart(residual: Tensor, dark: bool) -> Tensor:
         x_label="spatial frequency (cycles per pixel)",
         y_label="power relative to its mean (dB)",
         dark=dark,
+        text_scale=CHART_TEXT,
     )

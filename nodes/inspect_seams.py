@@ -41,7 +41,11 @@ class SeamInspector:
                 "denoiser": ("DENOISER", {"tooltip": "A network, as Load Denoiser gives it."}),
                 "image": ("IMAGE", {"tooltip": "A noisy picture; the first of a batch is used."}),
                 "sigma": sigma_input(),
-                "tile": integer(0, 0, 4096, "Side of a tile in pixels; 0 = half of the crop, so that it has seams."),
+                "tile": integer(
+                    *(0, 0, 4096),
+                    "Side of a tile in pixels; 0 = as Load Denoiser says, and where that is automatic half of the "
+                    "crop, so that it has seams.",
+                ),
                 "crop": integer(512, 128, 4096, "Side of the crop in pixels; it is denoised twice."),
                 "x": real(0.5, 0.0, 1.0, 0.01, share.format("from left to right")),
                 "y": real(0.5, 0.0, 1.0, 0.01, share.format("from top to bottom")),

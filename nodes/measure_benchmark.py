@@ -9,7 +9,7 @@ from ..measurement.charts import ranking_chart
 from ..measurement.sweep import Setting, sweep
 from ..measurement.table import join
 from ..measurement.text import to_csv, to_json, to_markdown
-from .common import answer, seed_input
+from .common import CHART_TEXT, answer, seed_input
 from .registry import node
 from .tables import TABLE_TOOLTIP, check_denoiser, connected, numbered, tell_sigma_input, to_pictures
 from .widgets import switch
@@ -81,6 +81,6 @@ class BenchmarkDenoisers:
         )
         if data_set.strip():
             table = table.with_settings({"data set": data_set.strip()})
-        chart, ranking = ranking_chart(table, dark=dark), to_markdown(table)
+        chart, ranking = ranking_chart(table, dark=dark, text_scale=CHART_TEXT), to_markdown(table)
         lines = "\n".join(f"{n}. {name}: {gain:+.2f} dB" for n, (name, gain) in enumerate(table.ranking(), 1))
         return answer(lines, chart, ranking, table, to_csv(table), to_json(table), images=host.show_images(chart))

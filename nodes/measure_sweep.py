@@ -14,7 +14,7 @@ from ..measurement.charts import sweep_chart
 from ..measurement.sweep import Setting, sweep
 from ..measurement.table import Row, join
 from ..measurement.text import case_words, to_csv, to_markdown
-from .common import answer, seed_input
+from .common import CHART_TEXT, answer, seed_input
 from .registry import node
 from .tables import (
     TABLE_TOOLTIP,
@@ -169,6 +169,7 @@ class SweepChart:
     def draw(self, table_1, against, metric, width, height, dark, **tables):
         """Tables of one denoiser measured twice are told apart by numbers."""
         table = join(map(check_table, connected("table", {"table_1": table_1, **tables})))
-        chart = sweep_chart(table, against, PANELS[metric], width=width, height=height, dark=dark)
+        look = {"width": width, "height": height, "dark": dark, "text_scale": CHART_TEXT}
+        chart = sweep_chart(table, against, PANELS[metric], **look)
         result = (chart, table, to_csv(table), to_markdown(table))
         return {"ui": {"images": host.show_images(chart)}, "result": result}

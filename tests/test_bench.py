@@ -35,7 +35,7 @@ def test_a_ranking_is_printed_and_everything_is_written(capsys):
         == 0
     )
     printed = capsys.readouterr().out
-    assert printed.count("| heat |") == 3 and "- data set: mine" in printed
+    assert printed.count("| heat |") == 1 + 3 and "- data set: mine" in printed
     content = json.loads(Path("out/benchmark.json").read_text(encoding="utf-8"))
     assert len(content["rows"]) == 2 * 3 * 2 and content["denoisers"]["heat"]["architecture"] == "Classical"
     with Path("out/benchmark.csv").open(encoding="utf-8") as file:
@@ -44,6 +44,15 @@ def test_a_ranking_is_printed_and_everything_is_written(capsys):
     assert {"ranking.png", "gaussian_psnr.png", "gaussian_ssim.png", "examples/sigma_10_0_clean.png"} <= written
     assert sum(name.startswith("examples/") for name in written) == 3 * 4 == len(content["examples"])
     assert not list(Path("out").rglob("*.part"))
+
+
+def test_denoisers_are_called_by_their_labels(capsys):
+    words = ["--denoiser", "weak = heat", "--denoiser", "heat", "--denoiser", "heat"]
+    assert main(["bench", "clean", *words, "--noise", "gaussian: 25", "-o", "out"]) == 0
+    table, _ = read_folder(Path("out"))
+    assert table.denoisers() == ["weak", "heat", "heat (2)"]
+    assert {model.weights for model in table.models.values()} == {"heat"}
+    assert "| weak |" in capsys.readouterr().out
 
 
 def test_the_same_noise_for_the_same_seed(capsys):

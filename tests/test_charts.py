@@ -1,7 +1,9 @@
 """Charts: round ticks, labels that keep apart, colours that can be read, and ink where the data says."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -69,6 +71,31 @@ def test_every_label_colour_can_be_read(theme):
     assert _contrast(theme.muted, theme.background) >= 4.5
 
 
+VISIONS = {  # Machado, Oliveira & Fernandes 2009: complete deficiencies, on linear RGB
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+TO_CONES = [[0.412221, 0.536333, 0.051446], [0.211903, 0.680700, 0.107397], [0.088302, 0.281719, 0.629979]]
+TO_OKLAB = [[0.210454, 0.793618, -0.004072], [1.977998, -2.428592, 0.450594], [0.025904, 0.782772, -0.808676]]
+
+
+def oklab(colour, vision):
+    """Ottosson 2020: distances of 0.02 can just be told apart side by side."""
+    linear = [c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    seen = (np.array(VISIONS[vision]) @ linear).clip(0, 1)
+    return np.array(TO_OKLAB) @ np.cbrt(np.array(TO_CONES) @ seen)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_any_two_colours_can_be_told_apart_with_any_eyes(theme, vision):
+    assert len(set(theme.palette)) == 8  # as many as a chart has sockets
+    seen = [oklab(colour, vision) for colour in theme.palette]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 0.07
+
+
 def test_contrast_of_black_and_white_is_21():
     assert _contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
 
@@ -109,6 +136,32 @@ def test_a_line_is_drawn_where_its_values_are(dark):
     ).nonzero()
     assert gridlines.min() < rows.min() < gridlines.max()
     assert columns.max() - columns.min() > 200
+
+
+def test_a_trend_is_the_least_squares_line():
+    peak = Series("peak", [0, 1, 2], [0, 3, 0], style="points", trend=True)  # fitted by y = 1
+    chart = line_chart([peak], **LABELS, x_range=(-1, 3), y_range=(-1, 4))[0]
+    blue = (chart - torch.tensor(LIGHT.colour(0)) / 255).abs().amax(-1) < 0.02
+    rows = blue.sum(dim=1)
+    (line,) = (rows == rows.max()).nonzero()[:1, 0].tolist()
+    grid = ((chart[:, 120] - torch.tensor(LIGHT.grid) / 255).abs().amax(-1) < 0.02).nonzero()[:, 0]
+    assert rows.max() > 0.45 * blue.any(dim=0).sum() and grid.min() < line < grid.max()
+    heights = dict(zip([4, 3, 2, 1, 0, -1], grid.unique().tolist(), strict=False))
+    assert abs(line - heights[1]) <= 2
+
+
+def test_ticks_lie_where_they_are_wanted_unless_they_would_touch():
+    def marked(values, width):
+        series = Series("a", [10, 75], [1, 2])
+        chart = line_chart([series], **LABELS, x_ticks=values, x_range=(10, 75), width=width)[0]
+        muted = (chart - torch.tensor(LIGHT.muted) / 255).abs().amax(-1) < 0.05
+        axis = int(muted.sum(dim=1).argmax())
+        columns = muted[axis + 3].nonzero()[:, 0].tolist()
+        return [column for column in columns if column - 1 not in columns]
+
+    wide, narrow = marked([10, 15, 25, 75, 90], 960), marked(list(range(10, 76)), 400)
+    assert len(wide) == 4 and (wide[1] - wide[0]) / (wide[3] - wide[0]) == pytest.approx(5 / 65, abs=0.01)
+    assert 5 < len(narrow) < 20 and min(b - a for a, b in zip(narrow, narrow[1:], strict=False)) > 18
 
 
 def test_a_gap_in_the_data_is_a_gap_in_the_line():

@@ -1,5 +1,9 @@
 """Classical denoisers: never below scikit-image at the same parameters, and well-behaved on every input."""
 
+import sys
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -169,3 +173,32 @@ def test_bm3d_runs_or_says_what_to_install(cat):
             method(planes(noisy), Level(SIGMA))
     else:
         assert decibels(clean, method(planes(noisy), Level(SIGMA))) > decibels(clean, noisy) + 9
+
+
+def test_bm3d_lets_go_at_once_when_the_user_cancels(monkeypatch):
+    """The package computes for many seconds without asking anybody."""
+    asked = []
+
+    def check():
+        asked.append(time.perf_counter())
+        if len(asked) > 3:
+            raise InterruptedError
+
+    def slow(picture, sigma):
+        time.sleep(3)
+        return picture
+
+    monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d=slow, bm3d_rgb=slow))
+    started = time.perf_counter()
+    with pytest.raises(InterruptedError):
+        classical()["bm3d"](torch.rand(1, 3, 8, 8), Level(SIGMA), Monitor(check_cancel=check))
+    assert time.perf_counter() - started < 1
+
+
+def test_an_error_inside_bm3d_is_not_lost_in_its_thread(monkeypatch):
+    def broken(picture, sigma):
+        raise ValueError("block size")
+
+    monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d=broken, bm3d_rgb=broken))
+    with pytest.raises(ValueError, match="block size"):
+        classical()["bm3d"](torch.rand(1, 1, 8, 8), Level(SIGMA))

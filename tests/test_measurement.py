@@ -12,7 +12,6 @@ import torch
 from realdenoise.imaging.complexity import spatial_information
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr, ssim
-from realdenoise.imaging.metrics_report import Protocol, luma, measure
 from realdenoise.imaging.noise import add_noise
 from realdenoise.measurement.cases import Case, parse_amounts, parse_cases
 from realdenoise.measurement.charts import ranking_chart, sweep_chart
@@ -20,7 +19,7 @@ from realdenoise.measurement.memory import PeakMemory
 from realdenoise.measurement.published import published_psnr
 from realdenoise.measurement.sweep import Picture, Setting, sweep
 from realdenoise.measurement.table import DenoiseTable, Model, Row, join
-from realdenoise.measurement.text import to_csv, to_json, to_markdown
+from realdenoise.measurement.text import byte_words, overview, to_csv, to_json, to_markdown
 from realdenoise.models.contract import Spec
 from realdenoise.models.loader import load_denoiser
 from realdenoise.monitor import Monitor
@@ -125,6 +124,11 @@ def row(**changes):
     return Row(**(values | changes))
 
 
+def whole_set(**changes):
+    """A row for each of the 68 pictures of CBSD68."""
+    return tuple(row(image=str(number), **changes) for number in range(68))
+
+
 def test_json_is_strict_and_csv_has_every_row():
     table = DenoiseTable((row(), row(psnr=math.inf, image="j")), {"a": Model("DnCNN", 10, 40)}, {"seed": "0"})
     content = json.loads(to_json(table), parse_constant=pytest.fail)
@@ -135,11 +139,24 @@ def test_json_is_strict_and_csv_has_every_row():
 
 def test_markdown_shows_the_published_number_where_there_is_one():
     models = {"dncnn_color_blind": Model("DnCNN", 668_227, 2_672_908)}
-    table = DenoiseTable((row(denoiser="dncnn_color_blind", psnr=31.22),), models, {"data set": "CBSD68"})
+    table = DenoiseTable(whole_set(denoiser="dncnn_color_blind", psnr=31.22), models, {"data set": "CBSD68"})
     text = to_markdown(table)
-    assert "| dncnn_color_blind | 31.22 | 31.24 | 0.9000 | +11.22 | 0.3 | – | 0.67 M |" in text
+    assert "| dncnn_color_blind | 31.22 | 31.24 | 0.9000 | +11.22 | 0.3 | – | 0.67 M | 2.7 MB |" in text
     assert "σ 25: noisy 20.00 dB" in text
     assert "Published" not in to_markdown(DenoiseTable(table.rows, models, {}))
+    assert "Published" not in to_markdown(DenoiseTable(table.rows[:20], models, table.settings))  # a part of the set
+
+
+def test_an_overview_has_a_line_per_denoiser_and_a_column_per_noise():
+    values = (("a", 15.0, 33.0), ("a", 25.0, 31.0), ("b", 25.0, 32.5))
+    rows = sum((whole_set(denoiser=name, amount=amount, psnr=decibels) for name, amount, decibels in values), ())
+    models = {"a": Model("FFDNet", 1, 4, "ffdnet_color"), "b": Model("Classical")}
+    head, lines = overview(DenoiseTable(rows, models, {"data set": "CBSD68"}))
+    assert head == ["Denoiser", "σ 15", "σ 25", "Published PSNR"]
+    assert lines == [["b", "–", "32.50 / .9000", "–"], ["a", "33.00 / .9000", "31.00 / .9000", "33.87 / 31.21"]]
+    assert [byte_words(size) for size in (2_672_908, 22e6, 1.24e9, math.nan)] == ["2.7 MB", "22 MB", "1.2 GB", "–"]
+    assert "### PSNR (dB) / SSIM" in to_markdown(DenoiseTable(rows))
+    assert "### PSNR (dB) / SSIM" not in to_markdown(DenoiseTable(rows[68:]))
 
 
 def test_published_numbers_are_only_given_for_their_own_case():
@@ -198,58 +215,3 @@ def test_complexity_of_flat_and_striped_pictures():
     edge = torch.zeros(1, 42, 42, 1)
     edge[:, :, 21:] = 1  # 2 of 40 columns at 1020: std = 1020·sqrt(.05·.95)
     assert spatial_information(edge).item() == pytest.approx(1020 * math.sqrt(0.05 * 0.95), rel=1e-4)
-
-
-def test_protocols():
-    image = torch.rand(2, 30, 31, 3, generator=torch.Generator().manual_seed(0)) * 1.2
-    assert Protocol(border=4)(image).shape == (2, 22, 23, 3)
-    assert Protocol(luma=True, border=4, eight_bit=True).name == "Y of BT.601, border 4 px, 8 bit"
-    rounded = Protocol(eight_bit=True)(image)
-    assert torch.equal((rounded * 255).round(), rounded * 255) and rounded.max() == 1
-    with pytest.raises(DenoiseError, match="border 15"):
-        Protocol(border=15)(image)
-
-
-def test_luma_equals_scikit_image():
-    colour = pytest.importorskip("skimage.color")
-    image = torch.rand(1, 9, 8, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    expected = colour.rgb2ycbcr(image[0].numpy())[..., 0] / 255
-    assert torch.allclose(luma(image)[0, ..., 0], torch.from_numpy(expected), atol=1e-9)
-
-
-def test_a_report_has_means_worst_gain_and_csv():
-    clean = torch.full((2, 16, 16, 3), 0.5)
-    image = clean + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
-    report = measure(clean, image, clean + 0.2)
-    assert report.psnr == pytest.approx((20, 40), abs=1e-4) and report.worst() == 0
-    assert report.mean("gain") == pytest.approx(10 * math.log10(4) + 10, abs=1e-3)
-    assert report.measured() == ["psnr", "ssim", "mae", "gain"]  # too small for MS-SSIM
-    assert "better than the noisy input" in report.verdict()
-    table = list(csv.DictReader(io.StringIO(report.csv(["a", "b"]))))
-    assert table[1]["image"] == "b"
-    assert float(table[1]["MAE"]) == pytest.approx(0.01, rel=1e-4) and table[1]["measured_on"] == "RGB"
-
-
-def test_a_report_of_identical_and_of_worse_pictures():
-    clean = torch.rand(1, 16, 16, 3, generator=torch.Generator().manual_seed(0))
-    assert measure(clean, clean, clean).verdict() == "Identical to the reference."
-    assert measure(clean, clean, clean).gain == (0,)
-    assert "worse than the noisy input" in measure(clean, clean + 0.2, clean + 0.1).verdict()
-
-
-def test_lpips_is_optional_and_gets_the_range_it_wants(monkeypatch):
-    from realdenoise.imaging import metrics_lpips
-
-    metrics_lpips._network.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "lpips", None)
-    with pytest.raises(ImportError, match="pip install lpips"):
-        metrics_lpips.lpips(torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8, 3))
-    seen = []
-
-    def network(first, second):
-        seen.append((first.shape, first.min().item(), second.max().item()))
-        return (first - second).abs().mean().view(1, 1, 1, 1)
-
-    monkeypatch.setattr(metrics_lpips, "_network", lambda: network)
-    values = metrics_lpips.lpips(torch.zeros(2, 8, 8, 1), torch.ones(2, 8, 8, 1))
-    assert values.tolist() == [2, 2] and seen == [((1, 3, 8, 8), -1, 1)] * 2

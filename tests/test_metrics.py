@@ -32,8 +32,8 @@ def test_psnr_and_ssim_equal_scikit_image(height, width, channels, noise):
         assert ssim(clean, noisy)[index] == pytest.approx(metrics.structural_similarity(a, b, **PEER), abs=1e-4)
 
 
-@pytest.mark.parametrize("size", [(11, 11), (11, 64), (700, 300)])
-def test_ssim_of_the_smallest_and_of_several_strips(size):
+@pytest.mark.parametrize("size", [(11, 11), (11, 64), (43, 345), (130, 701)])
+def test_ssim_of_the_smallest_and_of_several_tiles(size):
     metrics = pytest.importorskip("skimage.metrics")
     clean, noisy = pair(1, *size, 3)
     expected = metrics.structural_similarity(clean[0].double().numpy(), noisy[0].double().numpy(), **PEER)
@@ -52,6 +52,17 @@ def test_ssim_keeps_its_digits_on_flat_bright_pictures():
 def test_ms_ssim_equals_pytorch_msssim(height, width, channels):
     peer = pytest.importorskip("pytorch_msssim")
     clean, noisy = pair(2, height, width, channels)
+    first, second = (t.permute(0, 3, 1, 2).double() for t in (clean, noisy))
+    expected = peer.ms_ssim(first, second, data_range=1, size_average=False)
+    assert torch.allclose(ms_ssim(clean, noisy), expected, atol=1e-4)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(161, 230), st.integers(161, 230), st.sampled_from([1, 3]), st.floats(0.003, 0.6), st.booleans())
+def test_ms_ssim_equals_pytorch_msssim_at_any_size(height, width, channels, noise, inverted):
+    peer = pytest.importorskip("pytorch_msssim")
+    clean, noisy = pair(2, height, width, channels, noise)
+    noisy = 1 - noisy if inverted else noisy  # negative structure counts as 0 in both
     first, second = (t.permute(0, 3, 1, 2).double() for t in (clean, noisy))
     expected = peer.ms_ssim(first, second, data_range=1, size_average=False)
     assert torch.allclose(ms_ssim(clean, noisy), expected, atol=1e-4)

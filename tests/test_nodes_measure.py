@@ -129,6 +129,13 @@ def test_seams_show_when_the_halo_is_too_small():
     assert near > 2 * far
 
 
+def test_tiles_are_those_of_the_denoiser_unless_told():
+    denoiser = load_denoiser("interpolation_unet", precision="fp32")
+    image = photos(1, 128, 192).permute(0, 3, 1, 2)
+    assert compare_tiles(denoiser.tiled(96), image).side == 96
+    assert compare_tiles(denoiser, image).side == 64 and compare_tiles(denoiser.tiled(96), image, tile=128).side == 128
+
+
 def test_the_seam_inspector_on_a_filter_and_on_a_network():
     settings = {"sigma": 25.0, "tile": 64, "crop": 128, "x": 0.5, "y": 0.5, "error_scale": 0.5}
     heat_map, largest, report, sheet = SeamInspector().inspect(Factor(0.9), photos(1, 200, 150), **settings)["result"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +14,9 @@ from torch import Tensor
 from ...imaging.level import DenoiseError
 from ...monitor import Monitor
 from .base import ClassicalDenoiser, register
+
+PATIENCE = 0.1
+"""Seconds between two looks at whether the user has cancelled."""
 
 
 def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
@@ -27,8 +33,22 @@ def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
         ) from error
     picture = image[0].permute(1, 2, 0).double().cpu().numpy()
     run = package.bm3d_rgb if picture.shape[-1] == 3 else package.bm3d
-    clean = np.asarray(run(picture, float(sigma))).reshape(picture.shape)
+    clean = np.asarray(_watched(run, picture, float(sigma), monitor)).reshape(picture.shape)
     return torch.from_numpy(clean).permute(2, 0, 1)[None].to(image)
+
+
+def _watched(run: Callable[..., Any], picture: np.ndarray, sigma: float, monitor: Monitor) -> Any:
+    """What `run` answers, from a thread of its own, as it takes many seconds and never asks whether to go on.
+
+    When the user cancels, the caller is free at once; the thread ends with its picture.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="bm3d")
+    answer = pool.submit(run, picture, sigma)
+    pool.shutdown(wait=False)
+    while not answer.done():
+        monitor.check()
+        wait([answer], timeout=PATIENCE)
+    return answer.result()
 
 
 register(ClassicalDenoiser("bm3d", "BM3D (non-commercial extra)", "Dabov, Foi, Katkovnik, Egiazarian 2007", bm3d))

@@ -61,6 +61,12 @@ def test_one_click_shows_text_and_slider(page):
     before = box.locator("img").nth(1).evaluate("e => e.style.clipPath")
     box.hover(position={"x": 10, "y": 60})
     assert box.locator("img").nth(1).evaluate("e => e.style.clipPath") != before
+    box.locator(".toggle").click()
+    style = "e => [getComputedStyle(e).mixBlendMode, getComputedStyle(e).clipPath]"
+    assert box.locator("img").nth(1).evaluate(style) == ["difference", "none"]
+    assert box.locator(".toggle").inner_text() == "slider" and box.locator(".line").is_hidden()
+    box.locator(".toggle").click()
+    assert box.locator("img").nth(1).evaluate(style)[0] == "normal" and box.locator(".line").is_visible()
 
 
 def test_our_widgets_are_not_saved(page):

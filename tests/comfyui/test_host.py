@@ -3,37 +3,13 @@
 import json
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
 
-import node_calls
 import pytest
+from comfyui_calls import SECONDS_TO_STOP, api, get, post, wait_for
 from safetensors.torch import load_file, save_file
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "models/weights/interpolation_unet.safetensors"
-SECONDS_TO_STOP = 2.0
-"""A second is what it takes; another one for a busy machine."""
-
-
-def get(url: str) -> dict:
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        return json.loads(answer.read())
-
-
-def post(url: str, content: dict) -> bytes:
-    request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return answer.read()
-
-
-def api(node: str, **inputs: object) -> dict:
-    """A node of an API-format workflow; widgets that are not named have their defaults."""
-    widgets = {
-        name: node_calls.default(entry)
-        for name, entry in node_calls.inputs(f"RealDenoise{node}").items()
-        if node_calls.is_widget(entry)
-    }
-    return {"class_type": f"RealDenoise{node}", "inputs": {**widgets, **inputs}}
 
 
 def big_picture() -> dict:
@@ -45,14 +21,6 @@ def big_picture() -> dict:
         "denoise": api("DenoiseImage", denoiser=["load", 0], image=["empty", 0]),
         "look": {"class_type": "PreviewImage", "inputs": {"images": ["denoise", 0]}},
     }
-
-
-def wait_for(condition, seconds: float):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"nothing after {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 def test_cancelling_stops_within_a_second(comfyui):

@@ -7,6 +7,7 @@ const LINE = 16;
 const LETTER = 6.7;
 const MOST_LINES = 10;
 const SLIDER_HEIGHT = 240;
+const DIFFERENCE_GAIN = 4;
 const STYLE = `
 .realdenoise-text {
   box-sizing: border-box; width: 100%; height: 100%; overflow: auto; padding: 4px 8px; border-radius: 6px;
@@ -30,9 +31,15 @@ const STYLE = `
 .realdenoise-compare .before { left: 6px; }
 .realdenoise-compare .after { right: 6px; }
 .realdenoise-compare button {
-  position: absolute; bottom: 6px; right: 6px; padding: 1px 8px; border: 0; border-radius: 4px; background: #000a;
+  position: absolute; bottom: 6px; padding: 1px 8px; border: 0; border-radius: 4px; background: #000a;
   color: #fff; font: 11px/16px sans-serif; cursor: pointer;
-}`;
+}
+.realdenoise-compare .pager { right: 6px; }
+.realdenoise-compare .toggle { left: 6px; }
+.realdenoise-compare .pictures { position: absolute; inset: 0; isolation: isolate; }
+.realdenoise-compare.difference .pictures { filter: brightness(${DIFFERENCE_GAIN}); background: #000; }
+.realdenoise-compare.difference img + img { mix-blend-mode: difference; clip-path: none !important; }
+.realdenoise-compare.difference :is(.line, span) { display: none; }`;
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -89,15 +96,22 @@ function pictureUrl({ filename, subfolder, type }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 }
 
-/** A picture above another one, cut off where the pointer is. */
+/** A picture above another one, cut off where the pointer is; or the difference of both. */
 function makeSlider() {
   const box = element("div", "realdenoise-compare");
-  const after = element("img", "", box);
-  const before = element("img", "", box);
+  const pictures = element("div", "pictures", box);
+  const after = element("img", "", pictures);
+  const before = element("img", "", pictures);
   const line = element("div", "line", box);
   element("span", "before", box).textContent = "before";
   element("span", "after", box).textContent = "after";
-  const pager = element("button", "", box);
+  const pager = element("button", "pager", box);
+  const toggle = element("button", "toggle", box);
+  toggle.textContent = `difference ×${DIFFERENCE_GAIN}`;
+  toggle.addEventListener("click", () => {
+    const differs = box.classList.toggle("difference");
+    toggle.textContent = differs ? "slider" : `difference ×${DIFFERENCE_GAIN}`;
+  });
   let pairs = [];
   let index = 0;
 
