@@ -65,10 +65,10 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
     return network.eval(), replace(spec, card=card, halo=int(halo) if halo.isdigit() else spec.halo)
 
 
-def load_network(path: Path) -> tuple[torch.nn.Module, Spec]:
+def load_network(path: Path, stay_small: bool = True) -> tuple[torch.nn.Module, Spec]:
     """A weight file, or a folder saved by diffusers → the network on the CPU, and what is true of it.
 
-    Weights are float32, but for files of quantised ones, which stay small in memory.
+    Weights are float32, but for files of quantised ones, which stay small in memory unless `stay_small` is False.
 
     Raises:
         DenoiseError: unreadable, dangerous, or of no known architecture.
@@ -81,7 +81,7 @@ def load_network(path: Path) -> tuple[torch.nn.Module, Spec]:
     architecture = find(weights)
     network, spec = load_foreign(weights, path.name) if architecture is None else build(architecture, weights)
     kind = weights.metadata.get(QUANTISATION)
-    network = network if kind is None else quantised(network, kind)
+    network = quantised(network, kind) if kind is not None and stay_small else network
     return network, replace(spec, name=path.stem)
 
 

@@ -228,3 +228,7 @@ def test_weights_are_only_written_as_safetensors_and_where_one_may(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DenoiseError, match="cannot be written"):
         write_weights(tmp_path / "file/net.safetensors", {"a": torch.zeros(1)}, {})
+
+
+def test_the_box_stays_small():
+    assert sum(find_file(name).stat().st_size for name in bundled()) <= 25e6

@@ -26,7 +26,7 @@ def make_student(recipe: Recipe) -> Student:
         raise RecipeError(f"recipe entry 'network' is {recipe.network!r}; use one of {', '.join(sorted(known))}.")
     architecture = known[recipe.network]
     if recipe.init:
-        network, spec = load_network(find_file(recipe.init))
+        network, spec = load_network(find_file(recipe.init), stay_small=False)
         if spec.architecture in architecture.adopt:
             network = architecture.adopt[spec.architecture](network)
             spec = architecture.spec(Weights(network.state_dict()))
@@ -52,7 +52,7 @@ def make_teacher(recipe: Recipe, root: Path | None, device: torch.device) -> Tea
         raise DenoiseError(
             f"the teacher '{file}' does not exist; name another with --teacher, or leave it empty for none."
         )
-    network, spec = load_network(file)
+    network, spec = load_network(file, stay_small=False)
     network = network.to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     return Teacher(network, spec, recipe.teacher_share)
 
