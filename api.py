@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .imaging.layout import split
+from .imaging.layout import split, value_range
 from .imaging.level import Level, Sigma, as_sigma
 from .imaging.metrics import psnr, ssim
 from .imaging.noise import add_noise
@@ -68,7 +68,8 @@ def denoise(
             clean = result.clone() if _shares_memory(result, image) else result
     if strength < 1:
         clean.sub_(planes).mul_(strength).add_(planes)
-    inside = bool(planes.min() >= 0 and planes.max() <= 1)
+    low, high = value_range(image[..., :3])
+    inside = low >= 0 and high <= 1
     return layout.restore(clean.clamp_(0, 1) if inside else clean)
 
 
