@@ -71,18 +71,16 @@ def compare(network, arguments):
     figures = {name: best(found) for name, found in runs.items()}
     reference = figures["comfyui"].get("speed")
     print(f"\n{network}, {arguments.megapixels[0]:g} megapixels, {arguments.threads} thread(s)")
-    print(
-        "| runner | megapixels/s | times comfyui | peak memory | seam error | PSNR lost | |\n|---|---|---|---|---|---|---|"
-    )
+    print("| runner | megapixels/s | times comfyui | peak memory | seam error | PSNR lost | |")
+    print("|---|---|---|---|---|---|---|")
     for name in runners:
         print(line(name, figures[name], reference), flush=True)
 
 
 def scaling(network, arguments):
     """Ours on growing pictures."""
-    print(
-        f"\n{network}, ours, {arguments.threads} thread(s)\n| megapixels | megapixels/s | peak memory beyond the input |"
-    )
+    print(f"\n{network}, ours, {arguments.threads} thread(s)")
+    print("| megapixels | megapixels/s | peak memory beyond the input |")
     print("|---|---|---|")
     speeds = []
     for size in arguments.megapixels:
