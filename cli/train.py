@@ -13,8 +13,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "train",
         help="train a denoiser by a recipe",
         description="Train a network by a recipe: one that comes with the package, or a TOML file of your own. The "
-        "folder OUT gets the best weights, a log, a chart and a checkpoint to resume from. Started by 'accelerate launch "
-        "-m realdenoise train …', several processes train together, each with batches of the recipe's size.",
+        "folder OUT gets the best weights, a log, a chart and a checkpoint to resume from. Started by 'accelerate "
+        "launch -m realdenoise train …', several processes train together, each with batches of the recipe's size.",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a bundled recipe, or a TOML file")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder in which the recipe's data folders lie")

@@ -1,4 +1,4 @@
-"""One training run over several processes, on one machine or many: the optional package accelerate brings them together.
+"""One training run over several processes, on one machine or many, which the optional accelerate brings together.
 
 Every process has the whole network and its share of each batch. Samples and chance are those that a single process with
 a batch as large as all of theirs together would see, so that both follow the same gradients.

@@ -57,7 +57,8 @@ class FolderSource:
     """Crops of the pictures in the recipe's folders.
 
     Args:
-        root: folder that relative ones lie in. part: which batch of a step this is, when several processes have one each.
+        root: folder that relative ones lie in.
+        part: which batch of a step this is, when several processes have one each.
 
     Raises:
         RecipeError: a folder is missing, or nothing in it is usable.
