@@ -180,13 +180,14 @@ def main():
         picture = photograph(float(megapixels))[0]
         function(picture[:, :512, :512].contiguous())  # warm-up
         with PeakMemory() as peak:
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             function(picture)
-            seconds = time.perf_counter() - started
+            seconds, busy = time.perf_counter() - started, time.process_time() - busy
         pixels = picture.shape[1] * picture.shape[2]
         seam, lost = quality(runner, name, function, denoiser) if judged == "yes" else (math.nan, math.nan)
     note = "" if denoiser is None else f"{denoiser.dtype}".removeprefix("torch.")
-    figures = {"speed": pixels / 1e6 / seconds, "memory": peak.bytes, "seam": seam, "lost": lost, "note": note}
+    speeds = {"speed": pixels / 1e6 / seconds, "cpu": pixels / 1e6 / busy}
+    figures = {**speeds, "memory": peak.bytes, "seam": seam, "lost": lost, "note": note}
     Path(result).write_text(json.dumps(figures))
 
 

@@ -41,6 +41,11 @@ def measure(runner, network, megapixels, threads, judged=False):
     return {"problem": lines[-1] if lines else f"killed ({run.returncode}), probably out of memory"}
 
 
+def clocked(run, arguments):
+    """With --cpu-clock the speed per second of one core."""
+    return {**run, "speed": run["cpu"]} if arguments.cpu_clock and "cpu" in run else run
+
+
 def best(runs):
     """The fastest of several runs of one runner, with the quality that the first one found; else one that failed."""
     done = [run for run in runs if "problem" not in run]
@@ -68,7 +73,7 @@ def compare(network, arguments):
             size = arguments.megapixels[0] if name == "ours" else arguments.peer_megapixels or arguments.megapixels[0]
             if not (runs[name] and "problem" in runs[name][0]):
                 runs[name].append(measure(name, network, size, arguments.threads, judged=not runs[name]))
-    figures = {name: best(found) for name, found in runs.items()}
+    figures = {name: best([clocked(run, arguments) for run in found]) for name, found in runs.items()}
     reference = figures["comfyui"].get("speed")
     print(f"\n{network}, {arguments.megapixels[0]:g} megapixels, {arguments.threads} thread(s)")
     print("| runner | megapixels/s | times comfyui | peak memory | seam error | PSNR lost | |")
@@ -84,7 +89,8 @@ def scaling(network, arguments):
     print("|---|---|---|")
     speeds = []
     for size in arguments.megapixels:
-        figures = best([measure("ours", network, size, arguments.threads) for _ in range(arguments.repeats)])
+        runs = [measure("ours", network, size, arguments.threads) for _ in range(arguments.repeats)]
+        figures = best([clocked(run, arguments) for run in runs])
         if "problem" in figures:
             print(f"| {size:g} | – | {figures['problem']} |")
             continue
@@ -101,6 +107,7 @@ def main():
     parser.add_argument("--peer-megapixels", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--cpu-clock", action="store_true", help="per second of a core's work, for a busy machine")
     parser.add_argument("--scaling", action="store_true")
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {os.cpu_count()} CPUs, COMFYUI_PATH {os.environ.get('COMFYUI_PATH', 'not set')}")
