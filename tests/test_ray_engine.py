@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from realdenoise.cli import main
+from realdenoise.cli import _ray_engine, main
+from realdenoise.cli._errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,7 +43,25 @@ def test_without_ray_the_way_out_is_named(monkeypatch, tmp_path, capsys):
     assert "realdenoise[ray]" in capsys.readouterr().err
 
 
+def test_places_are_opened_by_arrow_or_fsspec(tmp_path):
+    fs = pytest.importorskip("pyarrow.fs")
+    for place in (str(tmp_path), f"{tmp_path.as_uri()}/"):
+        filesystem, root = _ray_engine.open_filesystem(place)
+        assert isinstance(filesystem, fs.LocalFileSystem) and root == str(tmp_path)
+    other, root = _ray_engine.open_filesystem("memory://bucket/pictures")
+    assert isinstance(other, fs.PyFileSystem) and root.strip("/") == "bucket/pictures"
+    with pytest.raises(UsageError, match="nonsense://pictures"):
+        _ray_engine.open_filesystem("nonsense://pictures")
+
+
+def worker_processes() -> list[int]:
+    """Ray names its processes after what they do."""
+    names = {path.parent.name: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    return [int(number) for number, name in names.items() if name.startswith(b"ray::MapWorker")]
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
 def test_one_of_two_workers_is_killed(workers_find_this_checkout, capsys):
     ray = pytest.importorskip("ray")
     names = pictures(40)
@@ -54,17 +73,12 @@ def test_one_of_two_workers_is_killed(workers_find_this_checkout, capsys):
         """After the tenth result."""
         manifest.append(row)
         if len(manifest) == 10:
-            from ray.util.state import list_actors
-
-            pids = [actor.pid for actor in list_actors(filters=[("state", "=", "ALIVE")]) if actor.pid]
-            os.kill(pids[0], signal.SIGKILL)
-            killed.append(pids[0])
+            killed.append(worker_processes()[0])
+            os.kill(killed[0], signal.SIGKILL)
 
     manifest = []
     try:
         with pytest.MonkeyPatch.context() as patch:
-            from realdenoise.cli import _ray_engine
-
             add = _ray_engine.Manifest.add
             patch.setattr(_ray_engine.Manifest, "add", lambda self, row: (add(self, row), kill_one_worker(row)))
             words = ["batch", "in", "out", "--engine", "ray", "--workers", "2", "--denoiser", "nlm", "--sigma", "10"]
