@@ -51,7 +51,9 @@ def random_weights(name):
     torch.manual_seed(0)
     make = {
         "drunet": lambda: DRUNet(in_nc=4, out_nc=3),
-        "nafnet": lambda: NAFNet(3, 32, 12, [2, 2, 4, 8], [2, 2, 2, 2]),
+        "nafnet": lambda: NAFNet(
+            img_channel=3, width=32, middle_blk_num=12, enc_blk_nums=[2, 2, 4, 8], dec_blk_nums=[2, 2, 2, 2]
+        ),
         "scunet": lambda: SCUNet(in_nc=3),
     }
     network = make[name]()
