@@ -41,6 +41,9 @@ class FusedConvolution(nn.Module):
         convolution: an ordinary zero-padded one; its weights are read once. rectified: whether a ReLU follows.
     """
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(self, convolution: nn.Conv2d, rectified: bool = False) -> None:
         super().__init__()
         weight, bias = convolution.weight.detach(), convolution.bias
