@@ -32,7 +32,7 @@ class Spec:
     halo: int | None = None
     """Measured: smallest halo with |tiled − whole| < 1e-4; None = use the radius."""
     halo_half: int | None = None
-    """Measured for half precision: smallest halo with |tiled − whole| < 1e-3; None = use `halo`."""
+    """Measured for half precision: smallest halo with |tiled − whole| < 1e-3; None = `halo`, but at most 64."""
     global_statistics: bool = False
     """True when an output pixel depends on the whole picture (global pooling, attention, GroupNorm)."""
     sigma_range: tuple[float, float] | None = None

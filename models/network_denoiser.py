@@ -28,6 +28,7 @@ BATCHING = ("cuda", "mps", "xpu")
 TOGETHER = 1 << 20
 """Pixels of small windows that these get at once; a CPU is no faster with several."""
 UNKNOWN_HALO = 64
+"""Where none was measured. In half precision never more, for what comes from farther away is lost in its rounding."""
 
 
 @contextmanager
@@ -151,8 +152,11 @@ class NetworkDenoiser:
             return predict_clean(network, self.spec, window, level)
 
     def _halo(self) -> int:
-        halos = (self.spec.halo_half if self.dtype != torch.float32 else None, self.spec.halo, self.spec.radius)
-        return next((halo for halo in halos if halo is not None), UNKNOWN_HALO)
+        known = (self.spec.halo, self.spec.radius, UNKNOWN_HALO)
+        exact = next(halo for halo in known if halo is not None)
+        if self.dtype == torch.float32:
+            return exact
+        return min(exact, UNKNOWN_HALO) if self.spec.halo_half is None else self.spec.halo_half
 
     def _tile_side(self, height: int, width: int) -> int:
         """Side of the kept part of a tile."""

@@ -210,10 +210,17 @@ def test_compiled_on_request_only(monkeypatch):
     assert calls == [network]  # once for all tiles
 
 
-@pytest.mark.parametrize(("precision", "halo"), [("fp32", 30), ("bf16", 12)])
-def test_half_precision_has_its_own_halo(precision, halo):
+@pytest.mark.parametrize(
+    ("precision", "facts", "halo"),
+    [
+        ("fp32", {"radius": 90, "halo": 80, "halo_half": 12}, 80),
+        ("bf16", {"radius": 90, "halo": 80, "halo_half": 12}, 12),
+        ("bf16", {"radius": 90, "halo": 80}, 64),
+        ("bf16", {"radius": 20}, 20),
+        ("fp32", {}, 64),
+    ],
+)
+def test_half_precision_has_its_own_halo(precision, facts, halo):
     monitor = Monitor()
-    wrap(convolutions(), precision, tile=64, radius=40, halo=30, halo_half=12)(
-        torch.rand(1, 3, 200, 200), Level(), monitor
-    )
+    wrap(convolutions(), precision, tile=64, **facts)(torch.rand(1, 3, 200, 200), Level(), monitor)
     assert monitor.notes["halo"] == halo
