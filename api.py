@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .imaging.layout import split
+from .imaging.layout import split, value_range
 from .imaging.level import Level, Sigma, as_sigma
 from .imaging.metrics import psnr, ssim
 from .imaging.noise import add_noise
@@ -56,12 +56,22 @@ def denoise(
     scheduler = InterpolationScheduler(steps, method, start_alpha)  # type: ignore[arg-type]
     planes, layout = split(image)
     level = Level(None if sigma is None else as_sigma(sigma, planes))
-    clean = torch.empty_like(planes)
+    clean = torch.empty_like(planes) if len(planes) > 1 else planes
     for frame in range(len(planes)):
         noisy = planes[frame : frame + 1]
         start = scheduler.start(noisy, sigma=level.frames(frame, frame + 1).sigma, first_frame=frame)
         watch = None if on_step is None else (lambda state, frame=frame: on_step(frame, state.x))
-        clean[frame] = run_loop(start, denoiser, monitor.part(frame, len(planes)), watch).x[0]
-    clean = planes + strength * (clean - planes) if strength < 1 else clean
-    inside = bool(planes.min() >= 0 and planes.max() <= 1)
+        result = run_loop(start, denoiser, monitor.part(frame, len(planes)), watch).x
+        if len(planes) > 1:
+            clean[frame] = result[0]
+        else:  # a single picture may be large: no second copy, but never the caller's own
+            clean = result.clone() if _shares_memory(result, image) else result
+    if strength < 1:
+        clean.sub_(planes).mul_(strength).add_(planes)
+    low, high = value_range(image[..., :3])
+    inside = low >= 0 and high <= 1
     return layout.restore(clean.clamp_(0, 1) if inside else clean)
+
+
+def _shares_memory(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()

@@ -1,7 +1,8 @@
 """Measure how wide a network's tiles must overlap, and keep it in the weight file's metadata.
 
 `python benchmarks/halo.py FILE.safetensors FOLDER [--first 6] [--sigmas 0 25 60] [--store]`. FOLDER holds clean
-pictures, at least twice as large as the network sees; --store rewrites FILE with the metadata entry `halo`.
+pictures, at least twice as large as the network sees; --store rewrites FILE with the metadata entries `halo`, within
+which tiles are equal to the whole by 1e-4, and `halo_half` for half precision, by 1e-3 (a quarter of an 8-bit level).
 """
 
 import argparse
@@ -12,9 +13,11 @@ import torch
 from realdenoise.imaging.files import SUFFIXES, load_picture
 from realdenoise.imaging.level import Level
 from realdenoise.imaging.randomness import normal
-from realdenoise.models.halo import measure_halo
+from realdenoise.models.halo import TOLERANCE, measure_halo
 from realdenoise.models.loader import load_network
 from realdenoise.models.weight_file import read_weights, write_weights
+
+HALF = 1e-3
 
 
 def noisy(path, number, sigma, channels):
@@ -34,16 +37,18 @@ def main():
     arguments = parser.parse_args()
     network, spec = load_network(arguments.file)
     files = sorted(path for path in arguments.folder.iterdir() if path.suffix.lower() in SUFFIXES)[: arguments.first]
-    halo = 0
+    halo = half = 0
     for number, path in enumerate(files):
         sigma = arguments.sigmas[number % len(arguments.sigmas)] / 255
-        found = measure_halo(network, spec, [noisy(path, number, sigma, spec.channels)], Level(sigma))
-        print(f"{path.name}  sigma {255 * sigma:g}  halo {found}", flush=True)
-        halo = max(halo, found)
-    print(f"{spec.name}: halo {halo} (receptive radius {spec.radius}), {torch.get_num_threads()} thread(s)")
+        images = [noisy(path, number, sigma, spec.channels)]
+        found, coarse = (measure_halo(network, spec, images, Level(sigma), limit) for limit in (TOLERANCE, HALF))
+        print(f"{path.name}  sigma {255 * sigma:g}  halo {found}, in half precision {coarse}", flush=True)
+        halo, half = max(halo, found), max(half, coarse)
+    radius = f"receptive radius {spec.radius}"
+    print(f"{spec.name}: halo {halo}, in half precision {half} ({radius}), {torch.get_num_threads()} thread(s)")
     if arguments.store:
         weights = read_weights(arguments.file)
-        write_weights(arguments.file, weights.state, {**weights.metadata, "halo": str(halo)})
+        write_weights(arguments.file, weights.state, {**weights.metadata, "halo": str(halo), "halo_half": str(half)})
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--tile", type=natural, default=0, metavar="PIXELS", help="side of a tile; 0 = automatic")
+    parser.add_argument(
+        "--compile", action="store_true", help="run networks through torch.compile: pays only after minutes of work"
+    )
     parser.add_argument("--adapter", metavar="FILE", help="add a low-rank adapter made by 'train --adapter lora'")
     parser.add_argument(
         "--adapter-strength", type=float, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
@@ -76,6 +79,7 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
         tile=args.tile,
         adapter=args.adapter,
         strength=args.adapter_strength,
+        compiled=args.compile,
     )
 
 

@@ -21,25 +21,38 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "interruption: finished files are skipped, and no file is ever half written. OUT_DIR/manifest.csv has one line "
         "per picture: file, estimated sigma (0–255 scale), seconds, error.",
     )
-    parser.add_argument("source", metavar="IN_DIR", type=Path, help="folder with pictures, at any depth")
-    parser.add_argument("target", metavar="OUT_DIR", type=Path, help="folder for the results")
+    parser.add_argument("source", metavar="IN_DIR", help="folder with pictures, at any depth")
+    parser.add_argument("target", metavar="OUT_DIR", help="folder for the results")
     add_denoiser_options(parser)
     add_method_options(parser)
     parser.add_argument(
         "--retries", type=natural, default=2, metavar="N", help="tries after a failed read or write (2)"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="local: all devices of this machine (default). ray: a Ray cluster; IN_DIR and OUT_DIR may then be any URI "
+        "that Arrow or fsspec knows, as s3://bucket/folder. Needs the extra [ray]",
+    )
+    parser.add_argument("--workers", type=natural, default=0, metavar="N", help="ray: denoisers; 0 = one a GPU, or CPU")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="ray: cluster to join ('auto'); default: this machine")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Work on all devices at once; returns 1 if a picture could not be denoised."""
+    if args.engine == "ray":
+        from ._ray_engine import run as run_on_ray
+
+        return run_on_ray(args)
     from tqdm import tqdm
 
     from ..imaging.files import SUFFIXES
     from ._manifest import Manifest
     from ._workers import Workers
 
-    source, target = args.source.resolve(), args.target.resolve()
+    source, target = Path(args.source).resolve(), Path(args.target).resolve()
     if not source.is_dir():
         raise UsageError(f"'{args.source}' is no folder.")
     if target.is_relative_to(source) or source.is_relative_to(target):

@@ -13,7 +13,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "train",
         help="train a denoiser by a recipe",
         description="Train a network by a recipe: one that comes with the package, or a TOML file of your own. The "
-        "folder OUT gets the best weights, a log, a chart and a checkpoint to resume from.",
+        "folder OUT gets the best weights, a log, a chart and a checkpoint to resume from. Started by 'accelerate "
+        "launch -m realdenoise train …', several processes train together, each with batches of the recipe's size.",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a bundled recipe, or a TOML file")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder in which the recipe's data folders lie")
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from ..models.placement import resolve_device
     from ..monitor import Monitor
     from ..training.checkpoint import CHECKPOINT
+    from ..training.processes import launched_together
     from ..training.recipe import load_recipe
     from ..training.run import shortened, train_from_folders
     from ._errors import UsageError
@@ -53,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / recipe.name
     if (out / CHECKPOINT).exists() and not args.resume:
         raise UsageError(f"'{out}' holds a run already; add --resume to go on with it, or choose another --out.")
-    with tqdm(total=1000, unit="‰", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
+    processes = launched_together(args.device)
+    device = str(resolve_device(args.device) if processes is None else processes.device)
+    silent = processes is not None and not processes.is_main
+    with tqdm(total=1000, bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}", disable=silent) as bar:
 
         def row(step: int, seconds: float, loss: float, psnr: float) -> None:
             bar.set_postfix_str(f"step {step}, loss {loss:.5f}, PSNR {psnr:.2f} dB")
@@ -67,12 +72,15 @@ def run(args: argparse.Namespace) -> int:
             recipe,
             out,
             root=args.data,
-            device=str(resolve_device(args.device)),
+            device=device,
             precision=args.precision,
             resume=args.resume,
             adapter_rank=args.rank if args.adapter else None,
             monitor=Monitor(progress),
             on_row=row,
+            processes=processes,
         )
+    if silent:
+        return 0
     print(f"{weights}: {trained.progress.step} steps, best validation PSNR {trained.progress.best:.2f} dB")
     return 0

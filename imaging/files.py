@@ -32,6 +32,7 @@ DEEP = (".png", ".tif", ".tiff")
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
 QUALITY = 95
+ROWS = 256
 
 
 class PictureError(DenoiseError):
@@ -187,8 +188,8 @@ def _encoded(picture: Image.Image, file_format: str, metadata: Metadata, quality
 
 def to_pillow(image: Tensor, gray: bool = False) -> Image.Image:
     """[H,W,C] in [0,1], C = 1, 3 or 4 → 8 bits, rounded: L, RGB or RGBA; LA when `gray` has alpha."""
-    image = as_gray(image) if gray else image
-    levels = image.float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8).contiguous().numpy()
+    blocks = ((as_gray(rows) if gray else rows).float() for rows in image.split(ROWS))  # no second picture of floats
+    levels = torch.cat([rows.clamp(0, 1).mul_(255).round_().to("cpu", torch.uint8) for rows in blocks]).numpy()
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[levels.shape[-1]]
     return Image.frombytes(mode, (levels.shape[1], levels.shape[0]), levels.tobytes())
 

@@ -91,15 +91,15 @@ def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) ->
 
 
 class Joined:
-    """The picture that tiles are put together into.
+    """Puts tiles together into `picture` [B,C,H,W], which is overwritten.
 
     feathered: windows fade into each other over their halos, for networks whose tiles never agree exactly; else every
     tile's own part is taken as it is.
     """
 
-    def __init__(self, image: Tensor, feathered: bool = False) -> None:
-        self._picture = torch.zeros_like(image) if feathered else torch.empty_like(image)
-        self._weight = torch.zeros_like(image[:1, :1]) if feathered else None
+    def __init__(self, picture: Tensor, feathered: bool = False) -> None:
+        self._picture = picture.zero_() if feathered else picture
+        self._weight = torch.zeros_like(picture[:1, :1]) if feathered else None
 
     def add(self, piece: Tensor, tile: Tile) -> None:
         """Add the window [B,C,h,w] of a tile."""
@@ -112,9 +112,10 @@ class Joined:
         self._picture[..., tile.rows.outer, tile.columns.outer] += weight * piece
         self._weight[..., tile.rows.outer, tile.columns.outer] += weight
 
-    def result(self) -> Tensor:
-        """The whole picture; every tile must have been added."""
-        return self._picture if self._weight is None else self._picture / self._weight
+    def finish(self) -> None:
+        """Every tile has been added."""
+        if self._weight is not None:
+            self._picture /= self._weight
 
 
 def _ramp(span: Span, length: int) -> Tensor:

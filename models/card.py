@@ -20,6 +20,7 @@ STRUCTURE = frozenset(
         "prediction",
         "conditioning",
         "halo",
+        "halo_half",
         "blocks",
         "multipliers",
         "width",

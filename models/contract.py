@@ -31,6 +31,8 @@ class Spec:
     """Receptive radius in pixels; None = unbounded."""
     halo: int | None = None
     """Measured: smallest halo with |tiled − whole| < 1e-4; None = use the radius."""
+    halo_half: int | None = None
+    """Measured for half precision: smallest halo with |tiled − whole| < 1e-3; None = `halo`, but at most 64."""
     global_statistics: bool = False
     """True when an output pixel depends on the whole picture (global pooling, attention, GroupNorm)."""
     sigma_range: tuple[float, float] | None = None
@@ -41,6 +43,8 @@ class Spec:
     """Whether fp16 autocast, with its narrower range, is safe too."""
     activation_bytes: int = 2048
     """Peak bytes of float32 activations per input pixel, for sizing tiles."""
+    map_bytes: int = 256
+    """Bytes per input pixel of the largest single float32 feature map."""
     classes: int = 0
     """Number of class labels; 0 = unconditional only."""
     unconditional: bool = True

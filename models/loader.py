@@ -61,8 +61,8 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
             f"the file looks like {architecture.name}, but its tensors do not fit ({reason}); download it again."
         ) from error
     card = dict(weights.metadata)
-    halo = card.get("halo", "")
-    return network.eval(), replace(spec, card=card, halo=int(halo) if halo.isdigit() else spec.halo)
+    halos = {name: int(card[name]) for name in ("halo", "halo_half") if card.get(name, "").isdigit()}
+    return network.eval(), replace(spec, card=card, **halos)
 
 
 def load_network(path: Path, stay_small: bool = True) -> tuple[torch.nn.Module, Spec]:
@@ -93,6 +93,7 @@ def load_denoiser(
     place: Callable[[torch.nn.Module], Placement] | None = None,
     adapter: str | os.PathLike[str] | None = None,
     strength: float = 1.0,
+    compiled: bool = False,
 ) -> Denoiser:
     """Load a denoiser by name (bundled weights, a classical method, 'zero_shot'), or a weight file or folder by path.
 
@@ -102,6 +103,7 @@ def load_denoiser(
         tile: tile side in pixels; 0 = automatic.
         place: decides where the network runs instead of `device`, for hosts that manage memory themselves.
         adapter: file of a low-rank adapter that was trained for this denoiser. strength: how much of it; 0 = none.
+        compiled: run networks through torch.compile, which pays only after minutes of equal work.
 
     Raises:
         DenoiseError: no such file, unreadable, dangerous, of no known architecture, or an adapter that does not fit.
@@ -116,7 +118,7 @@ def load_denoiser(
     if adapter is not None:
         network, spec = _add_adapter(network, spec, Path(adapter), strength)
     placement = place(network) if place else PlainPlacement(network, resolve_device(device))
-    return NetworkDenoiser(network, spec, placement, precision, tile)
+    return NetworkDenoiser(network, spec, placement, precision, tile, compiled)
 
 
 def _add_adapter(network: torch.nn.Module, spec: Spec, file: Path, strength: float) -> tuple[torch.nn.Module, Spec]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,25 +12,23 @@ import torch
 from torch import Tensor, nn
 
 from ..imaging.estimation import estimate_sigma
-from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
+from ..imaging.level import DenoiseError, Level, as_sigma
 from ..imaging.tiling import Joined, Tile, plan, split_tile
 from ..monitor import Monitor
 from .adapters import predict_clean
 from .channels import fit_channels, restore_channels
 from .contract import Spec
+from .inference import InferenceNetwork
 from .placement import Placement
 from .precision import pick_dtype
+from .tile_queue import SMALLEST_TILE, TileQueue
+from .tile_side import best_side, pixel_bytes
 
-LARGEST_TILE = {"cpu": 512}
-"""Beyond this, activations leave the CPU's caches and every layer waits for memory."""
-LARGEST_TILE_ELSEWHERE = 2048
-SMALLEST_TILE = 64
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory: its own exception on CUDA, a plain RuntimeError with these words elsewhere."""
-    text = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+BATCHING = ("cuda", "mps", "xpu")
+TOGETHER = 1 << 20
+"""Pixels of small windows that these get at once; a CPU is no faster with several."""
+UNKNOWN_HALO = 64
+"""Where none was measured. In half precision never more, for what comes from farther away is lost in its rounding."""
 
 
 @contextmanager
@@ -55,13 +52,21 @@ class NetworkDenoiser:
         placement: where it runs.
         precision: auto, fp32, bf16 or fp16 (autocast; weights stay float32).
         tile: side of a tile in pixels; 0 = as large as memory and caches like it.
+        compiled: run through torch.compile; pays after minutes of equal work, needs a C++ compiler on the CPU.
     """
 
     def __init__(
-        self, network: nn.Module, spec: Spec, placement: Placement, precision: str = "auto", tile: int = 0
+        self,
+        network: nn.Module,
+        spec: Spec,
+        placement: Placement,
+        precision: str = "auto",
+        tile: int = 0,
+        compiled: bool = False,
     ) -> None:
         self.network, self.spec, self.placement, self.tile = network, spec, placement, tile
         self.dtype = pick_dtype(placement.device, precision, spec.half, spec.fp16)
+        self._inference = InferenceNetwork(network, placement.device, self.dtype, compiled)
 
     def reading(self, spec: Spec) -> NetworkDenoiser:
         """The same network in the same place, described otherwise."""
@@ -79,6 +84,7 @@ class NetworkDenoiser:
         """The same settings around another network of the same kind."""
         other = copy.copy(self)
         other.network, other.placement = network, placement
+        other._inference = self._inference.around(network, placement.device)
         return other
 
     def __call__(self, image: Tensor, level: Level = Level(), monitor: Monitor | None = None) -> Tensor:
@@ -94,51 +100,47 @@ class NetworkDenoiser:
             monitor.note("sigma (estimated)", level.sigma)
         planes, level = fit_channels(image.float(), level, self.spec.channels)
         clean = torch.empty_like(planes)
-        with torch.no_grad(), cancellable(self.network, monitor):
+        with torch.no_grad(), cancellable(self._inference.watched(), monitor):
             for frame in range(planes.shape[0]):
-                part = monitor.part(frame, planes.shape[0])
-                clean[frame : frame + 1] = self._frame(planes[frame : frame + 1], level.frames(frame, frame + 1), part)
+                one = slice(frame, frame + 1)
+                self._frame(planes[one], level.frames(frame, frame + 1), monitor.part(frame, len(planes)), clean[one])
         monitor.note("seconds", time.perf_counter() - started)
         monitor.note("device", str(self.placement.device))
         return restore_channels(clean, image.shape[1])
 
-    def _frame(self, image: Tensor, level: Level, monitor: Monitor) -> Tensor:
+    def _frame(self, image: Tensor, level: Level, monitor: Monitor, clean: Tensor) -> None:
+        """Denoise [1,C,H,W] into `clean`, which holds the only whole picture that is made."""
         height, width = image.shape[-2:]
         halo, multiple = self._halo(), self.spec.multiple
-        waiting = deque(plan(height, width, self._tile_side(height, width), halo, multiple))
-        monitor.note("tiles", len(waiting))
-        monitor.note("halo", halo if len(waiting) > 1 else 0)
-        joined, done = Joined(image, feathered=self.spec.global_statistics), 0
-        while waiting:
-            tile = waiting.popleft()
-            try:
-                piece = self._window(image, level, tile, monitor)
-            except RuntimeError as error:
-                if not is_out_of_memory(error) or min(tile.window) <= SMALLEST_TILE:
-                    raise
-                waiting.extendleft(split_tile(tile, halo, multiple, height, width))
-                monitor.note("tiles halved for memory", True)
-                continue
-            joined.add(piece, tile)
-            done += 1
-            monitor.advance(done / (done + len(waiting)))
+        tiles = plan(height, width, self._tile_side(height, width), halo, multiple)
+        monitor.note("tiles", len(tiles))
+        monitor.note("halo", halo if len(tiles) > 1 else 0)
+        if level.sigma is not None:
+            level = replace(level, sigma=as_sigma(level.sigma, image))
+        joined = Joined(clean, feathered=self.spec.global_statistics)
+        together = TOGETHER if self.placement.device.type in BATCHING else 0
+        queue = TileQueue(tiles, lambda tile: split_tile(tile, halo, multiple, height, width), together)
+        done = queue.run(lambda group: self._windows(image, level, group, monitor), joined.add, monitor)
+        joined.finish()
         if self.spec.global_statistics and done > 1:
             monitor.note("tiles blended", f"{self.spec.name} looks at the whole picture; {done} tiles differ slightly")
-        return joined.result()
 
-    def _window(self, image: Tensor, level: Level, tile: Tile, monitor: Monitor) -> Tensor:
-        rows, columns = tile.rows.outer, tile.columns.outer
-        device = self.placement.device
-        window = image[..., rows, columns].to(device)
-        level = replace(level, sigma=_crop(level.sigma, image, rows, columns))
-        network = self.placement.ready(self._bytes(*tile.window))
-        clean = self._forward(network, window, level, self.dtype)
+    def _windows(self, image: Tensor, level: Level, group: Sequence[Tile], monitor: Monitor) -> Tensor:
+        """Clean windows [n,C,h,w] of tiles of one size."""
+        places = [(tile.rows.outer, tile.columns.outer) for tile in group]
+        windows = torch.cat([image[..., rows, columns] for rows, columns in places]).to(self.placement.device)
+        if isinstance(level.sigma, Tensor) and level.sigma.shape[-2:] != (1, 1):
+            level = replace(level, sigma=torch.cat([level.sigma[..., rows, columns] for rows, columns in places]))
+        height, width = group[0].window
+        network = self.placement.ready(len(group) * height * width * pixel_bytes(self.spec, self.dtype))
+        clean = self._forward(self._inference.prepared(network), windows, level, self.dtype)
+        where = f"at row {places[0][0].start}, column {places[0][1].start}"
         if self.dtype != torch.float32 and not torch.isfinite(clean).all():
-            monitor.note("repeated in fp32", f"NaN in {self.dtype} at row {rows.start}, column {columns.start}")
-            clean = self._forward(network, window, level, torch.float32)
+            monitor.note("repeated in fp32", f"NaN in {self.dtype} {where}")
+            clean = self._forward(network, windows, level, torch.float32)
         if not torch.isfinite(clean).all():
             raise DenoiseError(
-                f"{self.spec.name} gives NaN at row {rows.start}, column {columns.start} even in float32; "
+                f"{self.spec.name} gives NaN {where} even in float32; "
                 "check the input for extreme values or try another denoiser."
             )
         monitor.note("precision", str(self.dtype).removeprefix("torch."))
@@ -150,28 +152,17 @@ class NetworkDenoiser:
             return predict_clean(network, self.spec, window, level)
 
     def _halo(self) -> int:
-        if self.spec.halo is not None:
-            return self.spec.halo
-        return self.spec.radius if self.spec.radius is not None else 64
-
-    def _bytes(self, height: int, width: int) -> int:
-        share = 1.0 if self.dtype == torch.float32 else 0.5
-        return int(height * width * self.spec.activation_bytes * share)
+        known = (self.spec.halo, self.spec.radius, UNKNOWN_HALO)
+        exact = next(halo for halo in known if halo is not None)
+        if self.dtype == torch.float32:
+            return exact
+        return min(exact, UNKNOWN_HALO) if self.spec.halo_half is None else self.spec.halo_half
 
     def _tile_side(self, height: int, width: int) -> int:
-        """Side of the kept part, so that a window's activations take at most half of the free memory."""
+        """Side of the kept part of a tile."""
         if self.tile:
             return max(self.tile, SMALLEST_TILE)
-        pixels = self.placement.free_bytes() / 2 / max(1, self._bytes(1, 1))
-        if self.spec.global_statistics and height * width <= pixels:
+        free = self.placement.free_bytes()
+        if self.spec.global_statistics and height * width * pixel_bytes(self.spec, self.dtype) <= free / 2:
             return max(height, width)
-        side = int(pixels**0.5) - 2 * self._halo()
-        largest = LARGEST_TILE.get(self.placement.device.type, LARGEST_TILE_ELSEWHERE)
-        return max(SMALLEST_TILE, min(side, largest))
-
-
-def _crop(sigma: Sigma, image: Tensor, rows: slice, columns: slice) -> Sigma:
-    if sigma is None:
-        return None
-    values = as_sigma(sigma, image)
-    return values if values.shape[-2:] == (1, 1) else values[..., rows, columns]
+        return best_side(self.spec, self._halo(), self.placement.device, self.dtype, free)

@@ -54,7 +54,8 @@ class InterpolationScheduler:
         """Algorithm 2 (origin) or 3 (improved) of the paper; `noise` is not used."""
         check_step(state, clean)
         target = self._degrade(state, clean, state.next_time)
-        if self.method == "improved":  # x_{t−1} = x_t − D(x̂0, t) + D(x̂0, t−1)
+        moved = state.x is not state.origin  # else x = D(x̂0, t) whatever x̂0 is, and nothing is left of it
+        if self.method == "improved" and moved:  # x_{t−1} = x_t − D(x̂0, t) + D(x̂0, t−1)
             target = state.x - self._degrade(state, clean, state.time) + target
         return state.advance(target, clean)
 
@@ -67,4 +68,6 @@ class InterpolationScheduler:
         if state.origin is None:
             raise ValueError("interpolation needs the noisy picture it started from; begin with `start`.")
         share = alpha / self.start_alpha
+        if share in (0, 1):  # the ends of the path need no room of their own
+            return state.origin if share else clean
         return (1 - share) * clean + share * state.origin

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.models import network_denoiser
 from realdenoise.models.contract import Spec
 from realdenoise.models.network_denoiser import NetworkDenoiser
 from realdenoise.models.placement import PlainPlacement
@@ -61,6 +62,51 @@ def test_out_of_memory_halves_the_tile_and_keeps_what_is_done():
     assert torch.allclose(result, picture * 0.5)
     assert sum(h * w for h, w in network.windows) == 256 * 300
     assert monitor.notes["tiles halved for memory"] is True
+
+
+def test_after_running_out_of_memory_equally_large_tiles_are_not_tried_again():
+    network = ForgetfulNetwork(limit=130 * 130)
+    tries = []
+    network.register_forward_pre_hook(lambda _, given: tries.append(given[0].shape[-2:].numel()))
+    picture = torch.rand(1, 3, 256, 1024)
+    assert torch.allclose(wrap(network, tile=256, radius=0)(picture), picture * 0.5)
+    assert [pixels for pixels in tries if pixels > network.limit] == [256 * 256]
+
+
+def test_small_windows_go_to_a_gpu_together(monkeypatch):
+    monkeypatch.setattr(network_denoiser, "TOGETHER", 4 * 68 * 68)
+    monkeypatch.setattr(network_denoiser, "BATCHING", ("cpu",))
+    picture, sigma, network = torch.rand(1, 3, 64, 64 * 6), torch.rand(1, 1, 64, 64 * 6), Shifted()
+    facts = {"conditioning": "sigma_map", "radius": 4}
+    result = wrap(network, tile=64, **facts)(picture, Level(sigma))
+    assert network.batches == [1, 4, 1]  # those at the border see less
+    assert torch.allclose(result, wrap(network, tile=1024, **facts)(picture, Level(sigma)), atol=1e-6)
+
+
+class Shifted(nn.Module):
+    """Mixes neighbours and the noise level, and keeps the sizes of its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.batches = convolutions(), []
+
+    def forward(self, x, sigma):
+        self.batches.append(len(x))
+        return self.mix(x) + sigma
+
+
+def test_out_of_memory_with_several_windows_is_cured_by_fewer(monkeypatch):
+    class Narrow(Shifted):
+        def forward(self, x, sigma):
+            if len(x) > 1:
+                raise torch.cuda.OutOfMemoryError("out of memory")
+            return super().forward(x, sigma)
+
+    monkeypatch.setattr(network_denoiser, "BATCHING", ("cpu",))
+    picture, network = torch.rand(1, 3, 64, 64 * 6), Narrow()
+    result = wrap(network, tile=64, conditioning="sigma", radius=4)(picture, Level(0.5))
+    assert torch.allclose(result, network.mix(picture) + 0.5, atol=1e-6)
+    assert len(network.batches) == 6  # no window was halved
 
 
 def test_out_of_memory_on_the_smallest_tile_is_reported():
@@ -151,3 +197,30 @@ def test_unknown_sigma_is_estimated_and_said():
 def test_bad_sigma_is_named(sigma, problem):
     with pytest.raises(DenoiseError, match=problem):
         wrap(AddsSigma(), conditioning="sigma_map", radius=0)(torch.rand(1, 3, 8, 8), Level(sigma))
+
+
+def test_compiled_on_request_only(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch, "compile", lambda network: calls.append(network) or network)
+    network, picture = convolutions(), torch.rand(1, 3, 100, 100)
+    spec, placement = Spec(name="probe", architecture="Probe", radius=4), PlainPlacement(network, CPU)
+    plain = NetworkDenoiser(network, spec, placement, "fp32", 64)(picture)
+    assert calls == []
+    assert torch.equal(NetworkDenoiser(network, spec, placement, "fp32", 64, compiled=True)(picture), plain)
+    assert calls == [network]  # once for all tiles
+
+
+@pytest.mark.parametrize(
+    ("precision", "facts", "halo"),
+    [
+        ("fp32", {"radius": 90, "halo": 80, "halo_half": 12}, 80),
+        ("bf16", {"radius": 90, "halo": 80, "halo_half": 12}, 12),
+        ("bf16", {"radius": 90, "halo": 80}, 64),
+        ("bf16", {"radius": 20}, 20),
+        ("fp32", {}, 64),
+    ],
+)
+def test_half_precision_has_its_own_halo(precision, facts, halo):
+    monitor = Monitor()
+    wrap(convolutions(), precision, tile=64, **facts)(torch.rand(1, 3, 200, 200), Level(), monitor)
+    assert monitor.notes["halo"] == halo

@@ -34,8 +34,22 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("pack", r"{ROOT}/__init__.py", submodule_search_locations=[r"{ROOT}"])
 sys.modules["pack"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["pack"])
+assert len(sys.modules["pack"].NODE_CLASS_MAPPINGS) > 40
 slow = {{"spandrel", "scipy", "kornia", "torchvision", "diffusers", "av", "matplotlib", "skimage"}} & set(sys.modules)
 assert not slow, slow
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_commands_help_needs_no_torch():
+    code = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("pack", r"{ROOT}/__init__.py", submodule_search_locations=[r"{ROOT}"])
+sys.modules["pack"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["pack"])
+from pack.cli import main
+sys.exit(main(["denoise", "--help"]) or "torch" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and "--precision" in run.stdout

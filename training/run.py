@@ -17,6 +17,7 @@ from ..monitor import Monitor
 from .checkpoint import Progress, save_network, write_atomically
 from .network import make_student
 from .objectives import Student
+from .processes import Processes
 from .recipe import Recipe, RecipeError
 from .samples import FolderSource
 from .trainer import Trained, Trainer
@@ -36,6 +37,7 @@ def train_from_folders(
     adapter_rank: int | None = None,
     monitor: Monitor | None = None,
     on_row: Callable[[int, float, float, float], None] | None = None,
+    processes: Processes | None = None,
 ) -> tuple[Trained, Path]:
     """Train, and leave `<name>.safetensors`, `log.csv`, `chart.png` and `checkpoint.pt` in `out`.
 
@@ -44,6 +46,7 @@ def train_from_folders(
         adapter_rank: learn low-rank adapters for the recipe's `init` instead of all weights; the file is then called
             `<name>_lora.safetensors` and holds them alone.
         on_row: see `Trainer.run`; the log and the chart on disk are brought up to date before each call.
+        processes: the others that train with this one; only the first writes.
 
     Returns:
         The result and the path of the weight file. Interrupting leaves the best weights so far there, too.
@@ -52,7 +55,7 @@ def train_from_folders(
         RecipeError: see `Trainer` and `FolderSource`; adapters without `init`. DenoiseError: see `adapted`.
     """
     student = None if adapter_rank is None else _adapter_student(recipe, adapter_rank)
-    source = FolderSource(recipe, root)
+    source = FolderSource(recipe, root, part=0 if processes is None else processes.rank)
     trainer = Trainer(
         recipe,
         source,
@@ -63,7 +66,11 @@ def train_from_folders(
         resume=resume,
         student=student,
         root=root,
+        processes=processes,
     )
+    weights = out / f"{recipe.name}{'' if student is None else '_lora'}.safetensors"
+    if processes is not None and not processes.is_main:
+        return trainer.run(monitor), weights
     write_atomically(out / "skipped.txt", lambda path: path.write_text(_skipped(source.skipped), encoding="utf-8"))
 
     def row(*values: float) -> None:
@@ -71,7 +78,6 @@ def train_from_folders(
         if on_row is not None:
             on_row(*values)  # type: ignore[arg-type]
 
-    weights = out / f"{recipe.name}{'' if student is None else '_lora'}.safetensors"
     try:
         trained = trainer.run(monitor, row)
     finally:

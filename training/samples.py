@@ -56,12 +56,17 @@ class Sample:
 class FolderSource:
     """Crops of the pictures in the recipe's folders.
 
+    Args:
+        root: folder that relative ones lie in.
+        part: which batch of a step this is, when several processes have one each.
+
     Raises:
         RecipeError: a folder is missing, or nothing in it is usable.
     """
 
-    def __init__(self, recipe: Recipe, root: Path | None = None) -> None:
+    def __init__(self, recipe: Recipe, root: Path | None = None, part: int = 0) -> None:
         self._recipe, data = recipe, recipe.data
+        self._indices = range(part * data.batch, (part + 1) * data.batch)
         self._store = PictureStore(data.cache_mib << 20, data.gray)
         self.skipped = self._store.skipped
         clean = [path for folder in data.clean for path in picture_files(under(root, folder))]
@@ -73,7 +78,7 @@ class FolderSource:
 
     def batch(self, step: int) -> Batch:
         """The batch of one step."""
-        return collate([self._sample(step, index) for index in range(self._recipe.data.batch)])
+        return collate([self._sample(step, index) for index in self._indices])
 
     def _sample(self, step: int, index: int) -> Sample:
         random, data = generator(self._recipe.seed, step, index), self._recipe.data

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ..monitor import Monitor
 from .checkpoint import Progress, load_checkpoint, save_checkpoint
 from .network import make_student, make_teacher
 from .objectives import Student, objectives
+from .processes import Processes
 from .recipe import Recipe, RecipeError
 from .samples import Batch, Source
 from .validation import Probe, validate
@@ -48,6 +50,7 @@ class Trainer:
         folder: for checkpoints; None = none are written. resume: go on from the one in there.
         student: a network to go on with instead of a fresh one (fine-tuning, adapters).
         root: folder that the recipe's relative `teacher` lies in.
+        processes: the others that train with this one, each with batches of its own; None = it is alone.
 
     Raises:
         RecipeError: an unknown network or objective, or nothing to resume. DenoiseError: an unusable teacher.
@@ -65,8 +68,10 @@ class Trainer:
         resume: bool = False,
         student: Student | None = None,
         root: Path | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self.recipe, self.source, self.probes, self.folder = recipe, source, probes, folder
+        self.processes = processes
         self.device = torch.device(device)
         self.dtype = pick_dtype(self.device, precision)
         known = objectives()
@@ -121,7 +126,7 @@ class Trainer:
                     batch = waiting.result()
                     waiting = ahead.submit(self.source.batch, self.progress.step + 1)
                     losses.append(self._step(batch))
-                    self.progress.seconds += time.monotonic() - started
+                    self.progress.seconds = self._agree(self.progress.seconds + time.monotonic() - started)
                     if self.progress.step % self.recipe.validation.every == 0:
                         self._measure(losses, monitor, on_row)
                     monitor.advance(plan.fraction(self.progress.step, self.progress.seconds))
@@ -144,16 +149,27 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.schedule.rate(step, self.progress.seconds)
         batch = Batch(*(value.to(self.device) for value in (batch.noisy, batch.clean, batch.second, batch.sigma)))
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        chance = nullcontext() if self.processes is None else self.processes.share_of_draws(len(batch.clean))
+        with chance, torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss = self.objective(self.student, batch, self._random(step), **self.options)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if self.processes is not None:
+            self.processes.average_gradients(self.network)
         if plan.clip_norm > 0:
             nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip_norm)
         self.optimiser.step()
         self.progress.step = step + 1
         self._follow(min(plan.ema, (1 + step) / (10 + step)))
         return float(loss.detach())
+
+    def _agree(self, seconds: float) -> float:
+        """All processes must end, and lower their rate, at the same step."""
+        return seconds if self.processes is None else self.processes.agree(seconds)
+
+    @property
+    def _writes(self) -> bool:
+        return self.processes is None or self.processes.is_main
 
     def _random(self, step: int) -> torch.Generator:
         """Chance inside the objective depends on (seed, step) alone; sample numbers start at 0, so −1 is free."""
@@ -170,8 +186,9 @@ class Trainer:
                 self.average[key].copy_(value)
 
     def _measure(self, losses: list[float], monitor: Monitor, on_row: OnRow | None) -> None:
-        """Validate the averaged weights; the best ones are kept."""
-        if not losses:
+        """Validate the averaged weights; the best ones are kept. One process does it for all."""
+        if not losses or not self._writes:
+            losses.clear()
             return
         present = _copy(self.network)
         self.network.load_state_dict(self.average)
@@ -188,7 +205,7 @@ class Trainer:
             on_row(*row)
 
     def _save(self) -> float:
-        if self.folder is not None:
+        if self.folder is not None and self._writes:
             save_checkpoint(self.folder, self.network, self.average, self.best, self.optimiser, self.progress)
         return time.monotonic()
 

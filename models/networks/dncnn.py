@@ -52,6 +52,7 @@ def _spec(weights: Weights) -> Spec:
         channels=shape.planes_in,
         radius=shape.depth,
         activation_bytes=2 * 4 * shape.width,
+        map_bytes=4 * shape.width,
     )
 
 

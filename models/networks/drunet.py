@@ -91,6 +91,7 @@ def _spec(weights: Weights) -> Spec:
         radius=receptive_radius(blocks),
         sigma_range=SIGMA_RANGE,
         activation_bytes=5 * 4 * widths[0],
+        map_bytes=4 * widths[0],
     )
 
 

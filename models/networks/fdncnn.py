@@ -45,6 +45,7 @@ def _spec(weights: Weights) -> Spec:
         radius=shape.depth,
         sigma_range=SIGMA_RANGE,
         activation_bytes=2 * 4 * shape.width,
+        map_bytes=4 * shape.width,
     )
 
 

@@ -1,0 +1,88 @@
+"""The faster twin of a network: the same answers, other weights left alone."""
+
+import pytest
+import torch
+from realdenoise.imaging.level import Level
+from realdenoise.models.fused import FusedConvolution, can_fuse, fused
+from realdenoise.models.loader import load_denoiser
+from realdenoise.models.lora import adapted
+from realdenoise.models.networks.dncnn import DnCNN
+from realdenoise.models.networks.drunet import DRUNet
+from realdenoise.models.networks.interpolation_unet import InterpolationUNet
+from realdenoise.models.quantise import quantised
+from torch import nn
+
+pytestmark = pytest.mark.skipif(
+    not can_fuse(torch.device("cpu"), torch.bfloat16), reason="this CPU does not multiply bfloat16"
+)
+
+
+def half(network, *inputs):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        return network(*inputs).float()
+
+
+def error(result, exact):
+    """Root mean square, relative to that of the exact result."""
+    return float((result - exact).square().mean().sqrt() / exact.square().mean().sqrt())
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_chain_is_bit_equal_to_autocast(batch_norm):
+    torch.manual_seed(0)
+    network = DnCNN(depth=6, width=16, batch_norm=batch_norm).eval()
+    picture = torch.rand(2, 3, 33, 47).contiguous(memory_format=torch.channels_last)
+    twin = fused(network)
+    assert sum(isinstance(module, FusedConvolution) for module in twin.modules()) == (1 if batch_norm else 5)
+    assert torch.equal(half(twin, picture), half(network, picture))
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_residual_networks_are_as_exact_as_autocast(frames):
+    torch.manual_seed(0)
+    picture, number = torch.rand(frames, 3, 40, 48), torch.full((frames,), 0.3)
+    cases = [
+        (InterpolationUNet(width=16, blocks=(1, 1, 2)), number),
+        (DRUNet(widths=(8, 8, 16, 16), blocks=1), number.view(-1, 1, 1, 1)),
+    ]
+    for network, extra in cases:
+        network.eval()
+        with torch.no_grad():
+            exact = network(picture, extra) - picture
+        before, after = (error(half(n, picture, extra) - picture, exact) for n in (network, fused(network)))
+        assert after < 1.1 * before < 0.05
+
+
+def test_the_network_itself_is_left_as_it_was():
+    network = DnCNN(depth=4, width=8)
+    before = list(network.model)
+    twin = fused(network)
+    assert list(network.model) == before and not any(isinstance(m, FusedConvolution) for m in network.modules())
+    assert twin.model[6].weight is network.model[6].weight  # the last convolution has no ReLU: shared
+
+
+@pytest.mark.parametrize("change", [lambda n: quantised(n, "int8"), lambda n: adapted(n, rank=2)])
+def test_stored_and_adapted_weights_keep_their_own_layers(change):
+    network = change(DnCNN(depth=4, width=16))
+    assert not any(isinstance(module, FusedConvolution) for module in fused(network).modules())
+
+
+def test_unusual_convolutions_keep_their_own_layers():
+    layers = [nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), nn.ReLU(), nn.Conv2d(3, 3, 3, padding="same")]
+    network = nn.Sequential(*layers, nn.ReLU())
+    assert [type(module) for module in fused(network)] == [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU]
+
+
+def test_a_denoiser_follows_its_weights():
+    denoiser = load_denoiser("interpolation_unet", device="cpu", precision="bf16")
+    picture = torch.rand(1, 3, 64, 64)
+    first = denoiser(picture, Level())
+    assert torch.equal(denoiser(picture, Level()), first)
+    with torch.no_grad():
+        denoiser.network.head.weight.zero_()  # nothing is added to the picture any more
+    assert torch.allclose(denoiser(picture, Level()), picture, atol=1e-6)
+    with torch.no_grad():
+        denoiser.network.stem.weight.fill_(float("nan"))
+        denoiser.network.encoder[0].blocks[0].conv1.weight.zero_()
+    with pytest.raises(ValueError, match="NaN"):
+        denoiser(picture, Level())

@@ -1,0 +1,103 @@
+"""Two processes that train together follow the gradients of one with twice the batch."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from realdenoise.training.processes import ShareOfDraws, launched_together
+from realdenoise.training.recipe import RecipeError
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = """
+import importlib.util, sys, torch
+from pathlib import Path
+root, folder, batch, result = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+spec = importlib.util.spec_from_file_location("realdenoise", root + "/__init__.py", submodule_search_locations=[root])
+module = importlib.util.module_from_spec(spec)
+sys.modules["realdenoise"] = module
+spec.loader.exec_module(module)
+from realdenoise.training.processes import launched_together
+from realdenoise.training.recipe import recipe_from
+from realdenoise.training.samples import FolderSource
+from realdenoise.training.trainer import Trainer
+torch.set_num_threads(1)
+recipe = recipe_from({
+    "name": "probe", "network": "InterpolationUNet", "objective": "interpolation",
+    "options": {"width": 8, "blocks": [1, 1]},
+    "data": {"clean": ["."], "crop": 32, "batch": batch},
+    "noise": [{"kind": "gaussian", "low": 5, "high": 50}],
+    "schedule": {"steps": 3}, "optimiser": {"clip_norm": 0.0},
+})
+processes = launched_together("cpu")
+part = 0 if processes is None else processes.rank
+trainer = Trainer(recipe, FolderSource(recipe, Path(folder), part), [], precision="fp32", processes=processes)
+trainer._step(trainer.source.batch(0))
+gradients = [parameter.grad.clone() for parameter in trainer.network.parameters()]
+seconds = trainer._agree(1.0 + part)
+if part == 0:
+    torch.save({"gradients": gradients, "seconds": seconds}, result)
+"""
+
+
+def start(folder: Path, batch: int, result: Path, **environment: str) -> subprocess.Popen:
+    words = [sys.executable, "-c", PROGRAM, str(ROOT), str(folder), str(batch), str(result)]
+    return subprocess.Popen(words, env={**os.environ, **environment})
+
+
+def free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
+
+
+def test_first_gradients_of_two_equal_those_of_one(tmp_path):
+    pytest.importorskip("accelerate")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{number}.png")
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true"}
+    runs = [
+        start(pictures, 2, tmp_path / "two.pt", RANK=rank, LOCAL_RANK=rank, LOCAL_WORLD_SIZE="2", **meeting)
+        for rank in ("0", "1")
+    ]
+    runs.append(start(pictures, 4, tmp_path / "one.pt"))
+    assert [run.wait(timeout=300) for run in runs] == [0, 0, 0]
+    one, two = (torch.load(tmp_path / name) for name in ("one.pt", "two.pt"))
+    largest = max(float(gradient.abs().max()) for gradient in one["gradients"])
+    assert largest > 1e-3
+    for alone, together in zip(one["gradients"], two["gradients"], strict=True):
+        assert torch.allclose(alone, together, rtol=1e-4, atol=1e-5)
+    assert (one["seconds"], two["seconds"]) == (1.0, 1.5)
+
+
+@pytest.mark.parametrize("draw", [torch.rand, torch.randn])
+def test_every_process_gets_its_part_of_the_draws(draw):
+    whole = draw(6, 2, generator=torch.manual_seed(3))
+    parts = []
+    for rank in range(3):
+        with ShareOfDraws(rank, 3, 2):
+            random = torch.Generator().manual_seed(3)
+            parts.append(draw((2, 2), generator=random))
+            scalar = draw((), generator=random)
+            assert draw(2).shape == (2,)  # without a generator: left alone
+        other = torch.Generator().manual_seed(3)
+        draw(6, 2, generator=other)
+        assert torch.equal(scalar, draw((), generator=other))
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_a_process_started_alone_needs_nothing(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert launched_together() is None
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(RecipeError, match=r"realdenoise\[train\]"):
+        launched_together()
