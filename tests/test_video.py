@@ -7,7 +7,8 @@ import pytest
 import torch
 from realdenoise.cli import main
 from realdenoise.imaging.files import PictureError
-from realdenoise.imaging.temporal import TemporalBlend, global_shift
+from realdenoise.imaging.motion import global_shift
+from realdenoise.imaging.temporal import TemporalBlend
 from realdenoise.imaging.video import convert_video
 
 av = pytest.importorskip("av")
