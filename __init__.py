@@ -2,6 +2,7 @@
 
 if __package__:  # empty only when a test runner imports this file loose
     from .api import add_noise, denoise, load_denoiser, psnr, ssim
+    from .clips import denoise_video
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
     WEB_DIRECTORY = "./web"
@@ -12,6 +13,7 @@ if __package__:  # empty only when a test runner imports this file loose
         "WEB_DIRECTORY",
         "add_noise",
         "denoise",
+        "denoise_video",
         "load_denoiser",
         "psnr",
         "ssim",

@@ -107,6 +107,13 @@ def share(text: str) -> float:
     return number
 
 
+def past(text: str) -> float:
+    """An argparse type: a number from 0 to below 1."""
+    if not 0 <= (number := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
+    return number
+
+
 def level(text: str) -> float:
     """An argparse type: a noise level on the 0–255 scale."""
     if not 0 <= (number := float(text)) <= 255:

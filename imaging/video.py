@@ -14,7 +14,8 @@ from torch import Tensor
 from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
-from .video_encoder import FORMATS, Encoding, SoundTrack, add_video, frame_of, pixels_of, put_waveform
+from .video_encoder import FORMATS, Encoding, SoundTrack, add_video, frame_of, put_waveform
+from .video_reader import Window, pixels_of, quarter_turns, understood
 
 VIDEO_SUFFIXES = tuple(FORMATS)
 DEFAULT_RATE = Fraction(25)
@@ -50,10 +51,10 @@ def convert_video(
         frames = (done.after(change(image[None])[0]) for image in clip.images)
         return write_video(frames, target, clip.rate, audio=clip.audio, encoding=encoding)
     av = pyav()
-    with _understood(av, clip.name, target), av.open(clip.opened()) as reader:
-        turns = _quarter_turns(reader, clip)
-    with _understood(av, clip.name, target), av.open(clip.opened()) as reader, _writer(av, target) as writer:
-        return _Converter(av, reader, writer, target, encoding, clip.window, turns).run(change, on_frame)
+    with understood(av, f"{clip.name} cannot be converted to '{_known(target).name}'"):
+        turns = quarter_turns(av, clip)
+        with av.open(clip.opened()) as reader, _writer(av, target) as writer:
+            return _Converter(av, reader, writer, target, encoding, Window(*clip.window), turns).run(change, on_frame)
 
 
 def write_video(
@@ -75,7 +76,7 @@ def write_video(
     """
     av, target = pyav(), Path(target)
     count, stream, sound = 0, None, None
-    with _understood(av, "the clip", target), _writer(av, target) as writer:
+    with understood(av, f"the clip cannot be written to '{_known(target).name}'"), _writer(av, target) as writer:
         for pixels in frames:
             if stream is None:
                 size = (pixels.shape[1], pixels.shape[0])
@@ -83,9 +84,7 @@ def write_video(
                 stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
                 if audio is not None:
                     layout = "mono" if audio["waveform"].shape[1] == 1 else "stereo"
-                    sound = writer.add_stream(
-                        writer.default_audio_codec, rate=int(audio["sample_rate"]), layout=layout
-                    )
+                    sound = writer.add_stream(writer.default_audio_codec, rate=int(audio["sample_rate"]), layout=layout)
             frame = frame_of(av, pixels, stream)
             frame.pts, frame.time_base = count, 1 / rate
             writer.mux(stream.encode(frame))
@@ -99,17 +98,10 @@ def write_video(
     return count
 
 
-@contextmanager
-def _understood(av: Any, name: str, target: Path):
-    """FFmpeg's errors as one sentence."""
+def _known(target: Path) -> Path:
     if target.suffix.lower() not in FORMATS:
         raise PictureError(f"'{target}' ends in no known video format; use {', '.join(FORMATS)}.")
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
-        raise PictureError(f"{name} cannot be converted to '{target.name}' ({error}).") from error
+    return target
 
 
 @contextmanager
@@ -118,16 +110,6 @@ def _writer(av: Any, target: Path):
     with writing(target) as temporary:
         with av.open(str(temporary), "w", format=FORMATS[target.suffix.lower()]) as writer:
             yield writer
-
-
-def _quarter_turns(reader: Any, clip: FileClip) -> int:
-    """Counter-clockwise quarter turns that a player makes, as phones ask for."""
-    if not reader.streams.video:
-        raise PictureError(f"{clip.name} has no picture track.")
-    first = next(reader.decode(video=0), None)
-    if first is None:
-        raise PictureError(f"{clip.name} has no frame.")
-    return round(first.rotation / 90) % 4
 
 
 class _Counter:
@@ -152,13 +134,12 @@ class _Converter:
         writer: Any,
         target: Path,
         encoding: Encoding,
-        window: tuple[float, float],
+        window: Window,
         turns: int,
     ) -> None:
         self._av, self._reader, self._writer, self._turns = av, reader, writer, turns
         self._video = video = reader.streams.video[0]
-        self._start, length = (Fraction(second).limit_denominator(10**6) for second in window)
-        self._end = self._start + length if length else None
+        self._window = window
         sounds = [s for s in reader.streams if s.type == "audio" and s.codec_context is not None]
         self._sounds = {stream.index: SoundTrack(writer, stream) for stream in sounds}
         size = (video.width, video.height)
@@ -175,41 +156,32 @@ class _Converter:
         wanted = [self._video, *(s for s in self._reader.streams if s.index in self._sounds)]
         for packet in self._reader.demux(wanted):
             if packet.stream.index in self._sounds:
-                if packet.pts is None or self._counts(packet):
-                    self._sounds[packet.stream.index].put(packet, self._start)
+                if packet.pts is None or self._window.has(packet):
+                    self._sounds[packet.stream.index].put(packet, self._window.start)
                 continue
             for frame in packet.decode():
-                if self._counts(frame):
+                if self._window.has(frame):
                     self._writer.mux(self._encoder.encode(done.after(self._changed(frame, change))))
-            if self._is_over(packet):
+            if self._window.is_over(packet):
                 break
         self._writer.mux(self._encoder.encode(None))
         for sound in self._sounds.values():
             sound.close()
         if not done.count:
-            raise PictureError(f"the part of the clip that was asked for has no frame; it begins at {self._start} s.")
+            raise PictureError(
+                f"the part of the clip that was asked for has no frame; it begins at {float(self._window.start)} s."
+            )
         return done.count
 
     def _expected(self) -> int:
-        if not self._end and self._video.frames:
-            return self._video.frames
-        seconds = self._reader.duration / self._av.time_base if self._reader.duration else 0
-        end = min(float(self._end), seconds) if self._end else seconds
-        return max(0, round((end - float(self._start)) * float(self._video.average_rate or DEFAULT_RATE)))
-
-    def _counts(self, item: Any) -> bool:
-        """Whether a packet or a frame lies in the part that is wanted."""
-        if item.pts is None:
-            return True
-        time = item.pts * item.time_base
-        return (not self._start or time >= self._start) and (self._end is None or time < self._end)
-
-    def _is_over(self, packet: Any) -> bool:
-        return self._end is not None and packet.dts is not None and packet.dts * packet.time_base > self._end + 1
+        video, seconds = self._video, self._reader.duration / self._av.time_base if self._reader.duration else 0
+        if self._window.is_whole and video.frames:
+            return video.frames
+        return max(0, round(self._window.seconds(seconds) * float(video.average_rate or DEFAULT_RATE)))
 
     def _changed(self, frame: Any, change: Callable[[Tensor], Tensor]) -> Any:
         clean = change(pixels_of(frame, self._turns))[0]
         result = frame_of(self._av, clean, self._encoder, frame.colorspace, frame.color_range)
         result.time_base = frame.time_base
-        result.pts = None if frame.pts is None else frame.pts - round(self._start / frame.time_base)
+        result.pts = None if frame.pts is None else frame.pts - round(self._window.start / frame.time_base)
         return result

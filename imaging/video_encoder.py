@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
+
+from .video_reader import bits_of
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 """File name endings and what FFmpeg calls them."""
@@ -49,18 +50,6 @@ def add_video(
     stream.pix_fmt = layout if layout in known else SAFE_LAYOUT
     stream.options = encoding.options(encoder)
     return stream
-
-
-def bits_of(layout: Any) -> tuple[str, int]:
-    """A pixel format of PyAV → the RGB layout that keeps its depth, and the highest level of that."""
-    return ("rgb48le", 65535) if any(component.bits > 8 for component in layout.components) else ("rgb24", 255)
-
-
-def pixels_of(frame: Any, quarter_turns: int = 0) -> Tensor:
-    """A decoded frame → [1,H,W,3] float32 in [0,1], turned counter-clockwise."""
-    layout, top = bits_of(frame.format)
-    levels = torch.from_numpy(frame.to_ndarray(format=layout).astype(np.float32) / top)
-    return torch.rot90(levels, quarter_turns, (0, 1)).contiguous()[None]
 
 
 def frame_of(av: Any, pixels: Tensor, stream: Any, colorspace: Any = BT709, color_range: Any = LIMITED_RANGE) -> Any:
