@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .estimation import estimate_sigma
 from .motion import box_mean, motion, pixel_grid, sample
 
 STRENGTH = 0.75
@@ -18,6 +19,8 @@ MEDIAN_TO_SIGMA = 1.4826
 SURPLUS = 1.3
 """How much more two frames may differ than the noise in each of them explains: what the denoiser has left in."""
 LEAST_VARIANCE = 1e-8
+MEASURED_EVERY = 8
+"""Frames from one measurement of the noise level to the next: cameras change it slowly, and measuring takes time."""
 
 
 class TemporalBlend:
@@ -37,17 +40,22 @@ class TemporalBlend:
         self._noisy: Tensor | None = None
         self._result: Tensor | None = None
         self._worth: Tensor | None = None
+        self._variance, self._age = 0.0, 0
 
     def __call__(self, noisy: Tensor, clean: Tensor) -> Tensor:
         """The next frame [1,C,H,W] as it came and as it was denoised → blended with the past; same shape."""
         noisy, result = noisy.float(), clean.float()
         worth = torch.ones_like(result[:, :1])
+        if self._age % MEASURED_EVERY == 0:
+            self._variance = float(estimate_sigma(noisy).square().mean())
+        self._age += 1
         if self._noisy is not None and self._result is not None and self._noisy.shape == noisy.shape:
             flow = motion(self._result, result)
             places = pixel_grid(result) + flow
             past = sample(self._result, places, "bicubic")
             past_worth = sample(self._worth, places, "bilinear")
-            trust = stillness(sample(self._noisy, places, "bilinear"), noisy, result, kept_variance(flow))
+            moved = sample(self._noisy, places, "bilinear")
+            trust = stillness(moved, noisy, result, kept_variance(flow), self._variance)
             weight = trust * inside(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
             result = (1 - weight) * result + weight * past
             worth = 1 / ((1 - weight).square() + weight.square() / past_worth)
@@ -69,37 +77,40 @@ def kept_variance(flow: Tensor) -> Tensor:
     return kept[:, :1] * kept[:, 1:]
 
 
-def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor) -> Tensor:
+def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor, variance: float) -> Tensor:
     """How surely two noisy frames show the same: [1,1,H,W] from 1, they differ by noise alone, to 0.
 
     Args:
         before, now, clean: [1,C,H,W]: the past moved to the present, the present, and the present denoised.
         kept: [1,1,H,W] share of the noise variance that moving has left in `before`.
+        variance: of the noise in `now`, over all.
     """
     difference = (now - before) / (1 + kept).sqrt()
-    variance = noise_variance(difference, now - clean, clean)
-    ratio = difference.square().mean(1, keepdim=True) / variance.clamp_min(LEAST_VARIANCE)
-    still = (variance > LEAST_VARIANCE).to(ratio.dtype)  # without noise there is nothing to gain
+    expected = noise_variance(difference, now - clean, clean, variance)
+    ratio = difference.square().mean(1, keepdim=True) / expected.clamp_min(LEAST_VARIANCE)
+    still = (expected > LEAST_VARIANCE).to(ratio.dtype)  # without noise there is nothing to gain
     for side, tolerance in WINDOWS.items():
         still = torch.minimum(still, (1 - (box_mean(ratio, side) - 1) / tolerance).clamp(0, 1))
     return still
 
 
-def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor) -> Tensor:
+def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: float) -> Tensor:
     """Variance of the noise where the picture is as bright, [1,1,H,W].
 
     By medians, so that edges and what has moved do not count: of the difference between the frames, and never more
-    than what denoising has removed allows, because after a cut most of the difference is none.
+    than what denoising has removed allows, because after a cut most of the difference is none. A denoiser may have
+    removed texture too, hence its part is scaled down to the `overall` variance.
     """
     brightness = clean.mean(1, keepdim=True)
     edges = torch.quantile(thinned(brightness), torch.linspace(0, 1, BRIGHTNESS_STEPS + 1, device=clean.device)[1:-1])
     group = torch.bucketize(brightness, edges)
+    scale = SURPLUS * min(1.0, overall / max(float(removed.square().mean()), LEAST_VARIANCE))
     variance = torch.zeros_like(brightness)
     for number in range(BRIGHTNESS_STEPS):
         members = (group == number)[0, 0]
         if members.any():
             seen, allowed = (_robust_variance(values[0][:, members]) for values in (difference, removed))
-            variance[0, 0][members] = torch.minimum(seen, SURPLUS * allowed)
+            variance[0, 0][members] = torch.minimum(seen, scale * allowed)
     return variance
 
 

@@ -107,9 +107,9 @@ def _known(target: Path) -> Path:
 @contextmanager
 def _writer(av: Any, target: Path):
     """A container that becomes `target` when all went well."""
-    with writing(target) as temporary:
-        with av.open(str(temporary), "w", format=FORMATS[target.suffix.lower()]) as writer:
-            yield writer
+    container = FORMATS[target.suffix.lower()]
+    with writing(target) as temporary, av.open(str(temporary), "w", format=container) as writer:
+        yield writer
 
 
 class _Counter:
