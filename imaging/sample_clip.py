@@ -18,6 +18,8 @@ PAN = (-0.35, 1.4)
 """Rows and columns per frame that the camera moves."""
 RADIUS, CROSSING, SWING = 36.0, 7.5, 40.0
 """Of the disc, in pixels: its size, its way to the right per frame, and how far it goes up and down."""
+FOCUS = 0.38
+"""Share of the other photograph's height and width where the middle of the disc is: an eye of the cat."""
 LONGEST_WAY = 60.0
 """The camera turns back after so many columns, or it would leave the smallest photograph."""
 
@@ -35,7 +37,7 @@ def clip_frames(picture: str, count: int) -> Iterator[Tensor]:
         column = (RADIUS + CROSSING * number) % (WIDTH + 2 * RADIUS) - RADIUS / 2
         away = ((grid[:, :1] - row).square() + (grid[:, 1:] - column).square()).sqrt()
         cover = (RADIUS - away + 0.5).clamp(0, 1)
-        middle = torch.tensor(disc.shape[-2:]).view(1, 2, 1, 1) / 2
+        middle = FOCUS * torch.tensor(disc.shape[-2:]).view(1, 2, 1, 1)
         content = sample(disc, grid - torch.tensor([row, column]).view(1, 2, 1, 1) + middle, "bicubic")
         yield (frame * (1 - cover) + content * cover).clamp(0, 1).movedim(1, -1)
 

@@ -12,12 +12,17 @@ STRENGTH = 0.75
 WINDOWS = {9: 0.35, 33: 0.12}
 """Side in pixels of the neighbourhoods in which two frames are compared, and how far their difference may exceed that
 of pure noise before the past is no longer used. The small one sees moving edges, the large one faint changes in
-strong noise; each tolerance is about four standard deviations of the measurement."""
-BRIGHTNESS_STEPS = 8
-MEDIAN_TO_SIGMA = 1.4826
-"""Standard deviation of normal values over the median of their magnitudes."""
-SURPLUS = 1.3
-"""How much more two frames may differ than the noise in each of them explains: what the denoiser has left in."""
+strong noise; each tolerance is four standard deviations of the measurement in white noise."""
+DEVIATIONS, WIDEST = 4, 3
+"""Noise that neighbouring pixels share measures less exactly: the tolerance is so many of the standard deviations that
+are seen, and at most so many times that of white noise."""
+BELOW_MEDIAN = 0.16
+"""Quantile that lies one standard deviation below the median; above it there may be motion."""
+BLOCK = 9
+BRIGHTNESS_STEPS = 12
+SURPLUS, SHARE_OF_OVERALL = 1.3, 1.8
+"""How much more two frames may differ than the noise that was removed explains, for what the denoiser has left in; and
+than noise of the measured variance, which may be stronger in some colours than in others."""
 LEAST_VARIANCE = 1e-8
 MEASURED_EVERY = 8
 """Frames from one measurement of the noise level to the next: cameras change it slowly, and measuring takes time."""
@@ -87,36 +92,36 @@ def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor, variance
     """
     difference = (now - before) / (1 + kept).sqrt()
     expected = noise_variance(difference, now - clean, clean, variance)
-    ratio = difference.square().mean(1, keepdim=True) / expected.clamp_min(LEAST_VARIANCE)
-    still = (expected > LEAST_VARIANCE).to(ratio.dtype)  # without noise there is nothing to gain
+    ratio = (difference.square() / expected.clamp_min(LEAST_VARIANCE)).mean(1, keepdim=True)
+    still = (expected.mean(1, keepdim=True) > LEAST_VARIANCE).to(ratio.dtype)  # without noise there is nothing to gain
     for side, tolerance in WINDOWS.items():
-        still = torch.minimum(still, (1 - (box_mean(ratio, side) - 1) / tolerance).clamp(0, 1))
+        local = box_mean(ratio, side)
+        low, median = torch.quantile(thinned(local), torch.tensor([BELOW_MEDIAN, 0.5], device=local.device))
+        allowed = (DEVIATIONS * (median - low)).clamp(tolerance, WIDEST * tolerance)
+        still = torch.minimum(still, (1 - (local - 1) / allowed).clamp(0, 1))
     return still
 
 
 def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: float) -> Tensor:
-    """Variance of the noise where the picture is as bright, [1,1,H,W].
+    """Variance of the noise of every value [1,C,H,W]: what it is where the channel is as bright.
 
-    By medians, so that edges and what has moved do not count: of the difference between the frames, and never more
+    By medians over blocks, so that edges and what has moved do not count: of the difference between the frames, and never more
     than what denoising has removed allows, because after a cut most of the difference is none. A denoiser may have
     removed texture too, hence its part is scaled down to the `overall` variance.
     """
-    brightness = clean.mean(1, keepdim=True)
-    edges = torch.quantile(thinned(brightness), torch.linspace(0, 1, BRIGHTNESS_STEPS + 1, device=clean.device)[1:-1])
-    group = torch.bucketize(brightness, edges)
-    scale = SURPLUS * min(1.0, overall / max(float(removed.square().mean()), LEAST_VARIANCE))
-    variance = torch.zeros_like(brightness)
-    for number in range(BRIGHTNESS_STEPS):
-        members = (group == number)[0, 0]
-        if members.any():
-            seen, allowed = (_robust_variance(values[0][:, members]) for values in (difference, removed))
-            variance[0, 0][members] = torch.minimum(seen, scale * allowed)
+    scale = min(SURPLUS, SHARE_OF_OVERALL * overall / max(float(removed.square().mean()), LEAST_VARIANCE))
+    steps = torch.linspace(0, 1, BRIGHTNESS_STEPS + 1, device=clean.device)[1:-1]
+    variance = torch.zeros_like(clean)
+    squares = [box_mean(values.square(), BLOCK) for values in (difference, removed)]
+    for channel in range(clean.shape[1]):
+        brightness = clean[0, channel].flatten().contiguous()
+        group = torch.bucketize(brightness, torch.quantile(thinned(brightness), steps))
+        for number in range(BRIGHTNESS_STEPS):
+            members = group == number
+            if members.any():
+                seen, allowed = (thinned(values[0, channel].flatten()[members]).median() for values in squares)
+                variance[0, channel].view(-1)[members] = torch.minimum(seen, scale * allowed)
     return variance
-
-
-def _robust_variance(values: Tensor) -> Tensor:
-    """[C,N] → mean over the channels of the variance of normal values with the same median magnitude."""
-    return (MEDIAN_TO_SIGMA * values.abs().median(dim=1).values).square().mean()
 
 
 def thinned(values: Tensor, limit: int = 100_000) -> Tensor:
