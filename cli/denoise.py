@@ -14,8 +14,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "denoise",
         help="denoise pictures and videos",
-        description="Denoise pictures (PNG and TIFF with 8 or 16 bits per channel, JPEG, WebP, EXR), keeping their "
-        "size, depth, transparency, colour profile and camera data; and videos, keeping their sound and timing.",
+        description="Denoise pictures (PNG and TIFF with 8 or 16 bits per channel, JPEG, WebP, EXR, camera raw), "
+        "keeping their size, depth, transparency, colour profile and camera data; and videos, keeping their sound and "
+        "timing.",
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
@@ -40,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Denoise all; a bad file is named and does not stop the others. Returns 1 if there was one."""
     from tqdm import tqdm
 
-    from ..imaging.files import SUFFIXES
+    from ..imaging.raw import PHOTO_SUFFIXES
     from ..imaging.video import VIDEO_SUFFIXES
     from ..monitor import Monitor
 
-    todo = jobs(args.inputs, args.output, (*SUFFIXES, *VIDEO_SUFFIXES))
+    todo = jobs(args.inputs, args.output, (*PHOTO_SUFFIXES, *VIDEO_SUFFIXES))
     denoiser = open_denoiser(args)
     failed = 0
     with tqdm(total=len(todo), unit="picture", disable=len(todo) == 1 and not sys.stderr.isatty()) as bar:
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
-    from ..imaging.files import PictureError, load_picture, save_picture
+    from ..imaging.files import PictureError, save_picture
+    from ..imaging.raw import load_photo
     from ..imaging.video import VIDEO_SUFFIXES
 
     if job.target.exists() and not args.overwrite:
@@ -75,7 +77,7 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     if job.source.suffix.lower() in VIDEO_SUFFIXES:
         return _denoise_video(job, denoiser, args, monitor)
-    image, info = load_picture(job.source)
+    image, info = load_photo(job.source, args.raw)
     clean = clean_picture(image, denoiser, args, monitor)
     save_picture(clean[0], job.target, info, args.quality)
     return None

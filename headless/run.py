@@ -12,7 +12,7 @@ import torch
 
 from .. import host
 from ..host_video import video_of
-from ..imaging.files import load_picture
+from ..imaging.raw import load_photo
 from ..imaging.video import VIDEO_SUFFIXES
 from ..nodes import NODE_CLASS_MAPPINGS
 from .convert import is_ui_format, to_prompt
@@ -124,7 +124,7 @@ def _put_in(prompt: Prompt, classes: dict[str, type], file: Path, remark: Callab
 
 
 def _opened(picture: Path) -> torch.Tensor:
-    image, _ = load_picture(picture)
+    image, _ = load_photo(picture)
     return image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image
 
 

@@ -105,9 +105,9 @@ def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor, variance
 def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: float) -> Tensor:
     """Variance of the noise of every value [1,C,H,W]: what it is where the channel is as bright.
 
-    By medians over blocks, so that edges and what has moved do not count: of the difference between the frames, and never more
-    than what denoising has removed allows, because after a cut most of the difference is none. A denoiser may have
-    removed texture too, hence its part is scaled down to the `overall` variance.
+    By medians over blocks, so that edges and what has moved do not count: of the difference between the frames, and
+    never more than what denoising has removed allows, because after a cut most of the difference is none. A denoiser
+    may have removed texture too, hence its part is scaled down to the `overall` variance.
     """
     scale = min(SURPLUS, SHARE_OF_OVERALL * overall / max(float(removed.square().mean()), LEAST_VARIANCE))
     steps = torch.linspace(0, 1, BRIGHTNESS_STEPS + 1, device=clean.device)[1:-1]
