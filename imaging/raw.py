@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,7 @@ def load_photo(path: str | os.PathLike[str], development: str = "sRGB") -> tuple
     if path.suffix.lower() not in RAW_SUFFIXES:
         return load_picture(path)
     linear = development == "linear"
-    with path.open("rb") as file:
-        exif = _exif(file)
+    exif = _exif(path.read_bytes())
     levels = _develop(_rawpy(), path, linear)
     image = torch.from_numpy(levels.astype(np.float32) / np.float32(65535))[None]
     return image, PictureInfo(DEVELOPED, bits=16, metadata=Metadata(icc=srgb_profile(linear), exif=exif))
@@ -90,14 +90,16 @@ def _words(error: Exception) -> str:
     return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
-def _exif(file: Any) -> bytes | None:
+def _exif(content: bytes) -> bytes | None:
     """Make, model, exposure, place: what a TIFF-based raw file says, without maker notes, which are bound to it."""
-    if file.read(4) not in (b"II*\0", b"MM\0*"):
+    if content[:4] not in (b"II*\0", b"MM\0*"):
         return None
     found = Image.Exif()
     try:
-        found.load_from_fp(file, 0)
-        kept = descriptive_exif(found, maker_notes=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of tags that reach behind the end
+            found.load(content)
+            kept = descriptive_exif(found, maker_notes=False)
         return kept.tobytes().removeprefix(EXIF_HEADER) if len(kept) else None
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):  # damaged: the pixels may be whole
         return None

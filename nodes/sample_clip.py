@@ -14,7 +14,7 @@ from .registry import node
 from .samples import SEED
 from .widgets import choice, integer
 
-NEARLY_LOSSLESS = Encoding("libx264", quality=8)
+NEARLY_LOSSLESS = Encoding("libx264", quality=8, repeatable=True)
 
 
 @node("Sample Clip", category="Video", aliases=("example video", "test video", "demo clip", "noisy video"))
