@@ -14,7 +14,20 @@ from torch import Tensor
 from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
-from .video_encoder import FORMATS, Encoding, SoundTrack, add_video, frame_of, put_waveform
+from .video_encoder import (
+    BT709,
+    FORMATS,
+    LIMITED_RANGE,
+    LOSSLESS,
+    SAFE_LAYOUT,
+    WHOLE_LAYOUT,
+    Encoding,
+    SoundTrack,
+    add_sound,
+    add_video,
+    frame_of,
+    put_waveform,
+)
 from .video_reader import Window, pixels_of, quarter_turns, understood
 
 VIDEO_SUFFIXES = tuple(FORMATS)
@@ -79,12 +92,10 @@ def write_video(
     with understood(av, f"the clip cannot be written to '{_known(target).name}'"), _writer(av, target) as writer:
         for pixels in frames:
             if stream is None:
-                size = (pixels.shape[1], pixels.shape[0])
-                stream = add_video(writer, encoding.encoder(target.suffix.lower()), encoding, size, rate)
-                stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
+                stream = _first_track(writer, encoding, target, pixels, rate)
                 if audio is not None:
                     layout = "mono" if audio["waveform"].shape[1] == 1 else "stereo"
-                    sound = writer.add_stream(writer.default_audio_codec, rate=int(audio["sample_rate"]), layout=layout)
+                    sound = add_sound(writer, int(audio["sample_rate"]), layout)
             frame = frame_of(av, pixels, stream)
             frame.pts, frame.time_base = count, 1 / rate
             writer.mux(stream.encode(frame))
@@ -96,6 +107,15 @@ def write_video(
             samples = int(audio["sample_rate"] * count / rate) + 1
             put_waveform(av, writer, sound, audio["waveform"][0, :2, :samples], int(audio["sample_rate"]))
     return count
+
+
+def _first_track(writer: Any, encoding: Encoding, target: Path, pixels: Tensor, rate: Fraction) -> Any:
+    encoder = encoding.encoder(target.suffix.lower())
+    layout = WHOLE_LAYOUT if encoder in LOSSLESS else SAFE_LAYOUT
+    stream = add_video(writer, encoder, encoding, (pixels.shape[1], pixels.shape[0]), rate, layout)
+    if layout == SAFE_LAYOUT:
+        stream.codec_context.colorspace, stream.codec_context.color_range = BT709, LIMITED_RANGE
+    return stream
 
 
 def _known(target: Path) -> Path:

@@ -16,10 +16,11 @@ FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".
 """File name endings and what FFmpeg calls them."""
 CODECS = {".webm": "libvpx-vp9"}
 DEFAULT_CODEC = "libx264"
+LOSSLESS = ("ffv1",)
 QUALITY = 16
 BT709, LIMITED_RANGE = 1, 1
-SAFE_LAYOUT = "yuv420p"
-"""The pixel format that every player knows."""
+SAFE_LAYOUT, WHOLE_LAYOUT = "yuv420p", "bgr0"
+"""The pixel format that every player knows, and the one that keeps every level of RGB."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Encoding:
     def options(self, encoder: str) -> dict[str, str]:
         """What FFmpeg is told beside size and timing; a codec without loss has no quality to choose."""
         threads = {"threads": "1"} if self.repeatable else {}
-        if encoder == "ffv1":
+        if encoder in LOSSLESS:
             return {"level": "3", **threads}
         return {"crf": str(self.quality), **({"b": "0"} if "vp9" in encoder else {}), **threads}
 
@@ -65,6 +66,15 @@ def frame_of(av: Any, pixels: Tensor, stream: Any, colorspace: Any = BT709, colo
     return frame.reformat(format=stream.pix_fmt, dst_colorspace=colorspace, dst_color_range=color_range)
 
 
+def add_sound(writer: Any, rate: int, layout: str) -> Any:
+    """A sound track in the container's usual codec, at `rate` if the codec has it."""
+    stream = writer.add_stream(writer.default_audio_codec, rate=rate, layout=layout)
+    rates = stream.codec_context.codec.audio_rates
+    if rates and rate not in rates:
+        stream.rate = max(rates)
+    return stream
+
+
 class SoundTrack:
     """One sound track on its way from a reader to a writer: copied, or converted if the container cannot hold it."""
 
@@ -73,7 +83,7 @@ class SoundTrack:
         if self._copied:
             self._stream = writer.add_stream_from_template(source)
         else:
-            self._stream = writer.add_stream(writer.default_audio_codec, rate=source.rate, layout=source.layout.name)
+            self._stream = add_sound(writer, source.rate, source.layout.name)
 
     def put(self, packet: Any, shift: Fraction) -> None:
         """The next packet, `shift` seconds earlier than it says."""

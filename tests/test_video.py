@@ -145,9 +145,11 @@ def tone(path, codec: str, seconds: float = 1.0) -> None:
             writer.mux(video.encode(frame))
         writer.mux(video.encode(None))
         wave = np.sin(2 * np.pi * 441 * np.arange(round(44100 * seconds)) / 44100)
-        sound = av.AudioFrame.from_ndarray((wave * 16000).astype(np.int16)[None], format="s16", layout="mono")
-        sound.sample_rate, sound.pts = 44100, 0
-        writer.mux(audio.encode(sound))
+        for start in range(0, len(wave), 1024):
+            part = (wave[start : start + 1024] * 16000).astype(np.int16)[None]
+            sound = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+            sound.sample_rate, sound.pts = 44100, start
+            writer.mux(audio.encode(sound))
         writer.mux(audio.encode(None))
 
 
@@ -195,7 +197,7 @@ def test_frames_in_memory_become_a_file(tmp_path, codec, suffix):
     target = tmp_path / f"a{suffix}"
     assert convert_video(frames, target, lambda image: image * 0.5, codec=codec, quality=4) == 4
     again = torch.cat(list(read_video(FileClip(str(target)))))
-    assert (again - 0.5 * images).abs().mean() < (0.005 if codec == "ffv1" else 0.01)  # colours are halved by 4:2:0
+    assert (again - 0.5 * images).abs().mean() < (0.002 if codec == "ffv1" else 0.015)  # 4:2:0 halves the colours
     with av.open(str(target)) as reader:
         assert float(reader.streams.video[0].average_rate) == pytest.approx(24000 / 1001, rel=1e-3)
         assert reader.streams.video[0].codec.canonical_name == {"libx265": "hevc", "libvpx-vp9": "vp9"}.get(
