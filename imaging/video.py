@@ -189,7 +189,7 @@ class _Converter:
             sound.close()
         if not done.count:
             raise PictureError(
-                f"the part of the clip that was asked for has no frame; it begins at {float(self._window.start)} s."
+                f"the clip has no frame behind second {float(self._window.start):g}; let it begin earlier."
             )
         return done.count
 

@@ -25,14 +25,10 @@ SAFE_LAYOUT, WHOLE_LAYOUT = "yuv420p", "bgr0"
 
 @dataclass(frozen=True)
 class Encoding:
-    """codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger.
-
-    repeatable: the same bytes on every machine, on one thread; with several they depend on how many there are.
-    """
+    """codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger."""
 
     codec: str | None = None
     quality: int = QUALITY
-    repeatable: bool = False
 
     def encoder(self, suffix: str) -> str:
         """The encoder for a file of this ending."""
@@ -40,10 +36,9 @@ class Encoding:
 
     def options(self, encoder: str) -> dict[str, str]:
         """What FFmpeg is told beside size and timing; a codec without loss has no quality to choose."""
-        threads = {"threads": "1"} if self.repeatable else {}
         if encoder in LOSSLESS:
-            return {"level": "3", **threads}
-        return {"crf": str(self.quality), **({"b": "0"} if "vp9" in encoder else {}), **threads}
+            return {"level": "3"}
+        return {"crf": str(self.quality), **({"b": "0"} if "vp9" in encoder else {})}
 
 
 def add_video(

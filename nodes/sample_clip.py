@@ -14,7 +14,7 @@ from .registry import node
 from .samples import SEED
 from .widgets import choice, integer
 
-NEARLY_LOSSLESS = Encoding("libx264", quality=8, repeatable=True)
+NEARLY_LOSSLESS = Encoding("libx264", quality=8)
 
 
 @node("Sample Clip", category="Video", aliases=("example video", "test video", "demo clip", "noisy video"))
@@ -47,7 +47,7 @@ class SampleClip:
         }
 
     def open(self, picture, iso, frames):
-        """Files of the temporary folder, named after the settings, which determine every pixel."""
+        """Files of the temporary folder, named after the settings, which determine all but the encoder's rounding."""
         monitor = host.monitor()
         files = []
         for name, sensitivity in (("noisy", iso), ("clean", 0)):
