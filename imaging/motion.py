@@ -93,7 +93,7 @@ class _Matcher:
             shapes.append((slope, bend))
         price = CAUTION * remaining.median().clamp_min(1e-9)  # an error that no fraction explains is noise
         along = (flow == camera).all(dim=1, keepdim=True)
-        parts = [(price * self._lowest(*shape, along) - shape[0]) / (shape[1] + price) for shape in shapes]
+        parts = [(price * self._lowest(slope, bend, along) - slope) / (bend + price) for slope, bend in shapes]
         return flow + torch.cat(parts, dim=1).clamp(-0.5, 0.5)
 
     @staticmethod
