@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import add_noise, denoise, load_denoiser, psnr, ssim
+    from .clips import denoise_video
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "WEB_DIRECTORY",
     "add_noise",
     "denoise",
+    "denoise_video",
     "load_denoiser",
     "psnr",
     "ssim",
@@ -27,7 +29,13 @@ def __getattr__(name: str) -> Any:
     if name not in __all__ or not __package__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = importlib.import_module(".nodes" if name.startswith("NODE_") else ".api", __package__)
+        module = importlib.import_module(_room(name), __package__)
     except AttributeError as error:  # would read as "there are no nodes"
         raise ImportError(f"realdenoise cannot be imported: {error}") from error
     return getattr(module, name)
+
+
+def _room(name: str) -> str:
+    if name.startswith("NODE_"):
+        return ".nodes"
+    return ".clips" if name == "denoise_video" else ".api"

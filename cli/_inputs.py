@@ -51,6 +51,12 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality", type=percent, default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (default: 95)"
     )
+    parser.add_argument(
+        "--raw",
+        default="sRGB",
+        choices=("sRGB", "linear"),
+        help="how camera raw files are developed, into 16-bit TIFFs; needs rawpy (default: sRGB)",
+    )
 
 
 def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
@@ -111,6 +117,13 @@ def share(text: str) -> float:
     return number
 
 
+def past(text: str) -> float:
+    """An argparse type: a number from 0 to below 1."""
+    if not 0 <= (number := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
+    return number
+
+
 def level(text: str) -> float:
     """An argparse type: a noise level on the 0–255 scale."""
     if not 0 <= (number := float(text)) <= 255:
@@ -135,11 +148,18 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
         return [Job(found[0][0], target)]
     if target.exists() and not target.is_dir():
         raise UsageError(f"'{output}' is a file; several pictures need a folder to go into.")
-    made = [Job(source, target / relative) for source, relative in found]
+    made = [Job(source, target / result_name(relative)) for source, relative in found]
     twice = [path for path, count in Counter(job.target for job in made).items() if count > 1]
     if twice:
         raise UsageError(f"several inputs would become '{twice[0]}'; denoise them in separate runs.")
     return made
+
+
+def result_name(file: Path) -> Path:
+    """What the result of a file is called: the same, but a developed raw file becomes a TIFF."""
+    from ..imaging.raw import DEVELOPED, RAW_SUFFIXES
+
+    return file.with_suffix(DEVELOPED) if file.suffix.lower() in RAW_SUFFIXES else file
 
 
 def _files(name: str, suffixes: Sequence[str]) -> list[tuple[Path, Path]]:

@@ -6,15 +6,16 @@ import argparse
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import torch
 
 from ..imaging.estimation import estimate_sigma
-from ..imaging.files import load_picture, save_picture
+from ..imaging.files import save_picture
 from ..imaging.level import DenoiseError
+from ..imaging.raw import load_photo
 from ._errors import named
 from ._inputs import clean_picture, open_denoiser
 from ._manifest import Row
@@ -22,14 +23,20 @@ from ._manifest import Row
 THREADS_PER_DEVICE = 3
 """One computes, one reads, one writes."""
 PAUSE_SECONDS = 0.2
-FAILURES = (ValueError, TypeError, OSError, RuntimeError)
+FAILURES = (
+    *(ValueError, TypeError, OSError, RuntimeError, MemoryError),
+    *(ArithmeticError, AttributeError, LookupError, SyntaxError),
+)
+"""What a damaged file or a full device may raise; the last ones come from decoders that trust their input."""
+WAITING_PER_THREAD = 4
+"""Files handed to the pool ahead of time; a folder may hold millions."""
 
 
 def all_devices(device: str) -> list[str]:
-    """'auto' → every CUDA device, else the one that 'auto' means; anything else as it is."""
+    """'auto' → every CUDA device, else the one that 'auto' means; a list separated by commas → its members."""
     if device == "auto" and torch.cuda.is_available():
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    return [device]
+    return [name.strip() for name in device.split(",")]
 
 
 class Workers:
@@ -43,13 +50,20 @@ class Workers:
             self._free.put(open_denoiser(args, device))
         self._stop = threading.Event()
 
-    def work(self, files: Sequence[Path], source: Path, target: Path) -> Iterator[Row]:
-        """A row for every file, as they are finished."""
-        pool = ThreadPoolExecutor(THREADS_PER_DEVICE * len(self._devices))
+    def work(self, files: Mapping[Path, Path], source: Path, target: Path) -> Iterator[Row]:
+        """A row for every picture → result, both below their folders, as they are finished."""
+        threads = THREADS_PER_DEVICE * len(self._devices)
+        pool = ThreadPoolExecutor(threads)
+        running: set[Future[Row]] = set()
         try:
-            tasks = [pool.submit(self._file, file, source / file, target / file) for file in files]
-            for task in as_completed(tasks):
-                yield task.result()
+            for file, result in files.items():
+                running.add(pool.submit(self._file, file, source / file, target / result))
+                if len(running) >= WAITING_PER_THREAD * threads:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from (task.result() for task in done)
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (task.result() for task in done)
         finally:
             self._stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -70,7 +84,7 @@ class Workers:
 
     def _denoise(self, source: Path, target: Path) -> float:
         """Estimated sigma on the 0–255 scale."""
-        image, info = load_picture(source)
+        image, info = load_photo(source, self._args.raw)
         denoiser = self._free.get()
         try:
             clean = clean_picture(image, denoiser, self._args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
 
 from ._errors import EXIT_FAILURE, UsageError
@@ -19,7 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="denoise a whole folder, resumable",
         description="Denoise every picture below IN_DIR into the same place below OUT_DIR. Run it again after an "
         "interruption: finished files are skipped, and no file is ever half written. OUT_DIR/manifest.csv has one line "
-        "per picture: file, estimated sigma (0–255 scale), seconds, error.",
+        "per picture: file, estimated sigma (0–255 scale), seconds, error. All CUDA devices are used; --device takes a "
+        "list, such as cuda:0,cuda:1.",
     )
     parser.add_argument("source", metavar="IN_DIR", help="folder with pictures, at any depth")
     parser.add_argument("target", metavar="OUT_DIR", help="folder for the results")
@@ -48,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
         return run_on_ray(args)
     from tqdm import tqdm
 
-    from ..imaging.files import SUFFIXES
     from ._manifest import Manifest
+    from ._tree import find_pictures
     from ._workers import Workers
 
     source, target = Path(args.source).resolve(), Path(args.target).resolve()
@@ -60,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     target.mkdir(parents=True, exist_ok=True)
     for half_written in target.rglob(".*.part"):
         half_written.unlink()
-    files = sorted(p.relative_to(source) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    manifest = Manifest(target / MANIFEST, finished={f.as_posix() for f in files if (target / f).exists()})
-    waiting = [file for file in files if not (target / file).exists()]
-    failed = 0
-    with manifest, tqdm(total=len(files), initial=len(files) - len(waiting), unit="picture") as bar:
-        for row in Workers(args).work(waiting, source, target):
+    files, left_out = find_pictures(source)
+    waiting = {file: result for file, result in files.items() if not (target / result).exists()}
+    count, failed = len(files) + len(left_out), 0
+    manifest = Manifest(target / MANIFEST, finished={file.as_posix() for file in files if file not in waiting})
+    with manifest, tqdm(total=count, initial=len(files) - len(waiting), unit="picture") as bar:
+        for row in chain(left_out, Workers(args).work(waiting, source, target) if waiting else ()):
             manifest.add(row)
             bar.update()
             if row.error:
                 failed += 1
                 bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
-    print(f"{len(files) - failed} of {len(files)} pictures are done, {len(files) - len(waiting)} of them before.")
+    print(f"{count - failed} of {count} pictures are done, {len(files) - len(waiting)} of them before.")
     return EXIT_FAILURE if failed else 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, natural, open_denoiser
+from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, natural, open_denoiser, past
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -14,14 +14,23 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "denoise",
         help="denoise pictures and videos",
-        description="Denoise pictures (PNG and TIFF with 8 or 16 bits per channel, JPEG, WebP, EXR), keeping their "
-        "size, depth, transparency, colour profile and camera data; and videos, keeping their sound and timing.",
+        description="Denoise pictures (PNG and TIFF with 8 or 16 bits per channel, JPEG, WebP, EXR, camera raw), "
+        "keeping their size, depth, transparency, colour profile and camera data; and videos, keeping their sound and "
+        "timing.",
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders or patterns")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
     add_denoiser_options(parser)
     add_method_options(parser)
-    parser.add_argument("--temporal", action="store_true", help="videos: blend frames over time, for less flicker")
+    parser.add_argument(
+        "--temporal",
+        type=past,
+        nargs="?",
+        const=0.75,
+        default=0.0,
+        metavar="X",
+        help="videos: steady them along the motion, for less flicker; 0 = off, below 1 = more (given alone: 0.75)",
+    )
     parser.add_argument("--codec", metavar="NAME", help="videos: an FFmpeg encoder (default: libx264, WebM libvpx-vp9)")
     parser.add_argument("--crf", type=natural, default=16, metavar="Q", help="videos: lower is better (default: 16)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -32,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Denoise all; a bad file is named and does not stop the others. Returns 1 if there was one."""
     from tqdm import tqdm
 
-    from ..imaging.files import SUFFIXES
+    from ..imaging.raw import PHOTO_SUFFIXES
     from ..imaging.video import VIDEO_SUFFIXES
     from ..monitor import Monitor
 
-    todo = jobs(args.inputs, args.output, (*SUFFIXES, *VIDEO_SUFFIXES))
+    todo = jobs(args.inputs, args.output, (*PHOTO_SUFFIXES, *VIDEO_SUFFIXES))
     denoiser = open_denoiser(args)
     failed = 0
     with tqdm(total=len(todo), unit="picture", disable=len(todo) == 1 and not sys.stderr.isatty()) as bar:
@@ -59,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
-    from ..imaging.files import PictureError, load_picture, save_picture
+    from ..imaging.files import PictureError, save_picture
+    from ..imaging.raw import load_photo
     from ..imaging.video import VIDEO_SUFFIXES
 
     if job.target.exists() and not args.overwrite:
@@ -67,25 +77,25 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     if job.source.suffix.lower() in VIDEO_SUFFIXES:
         return _denoise_video(job, denoiser, args, monitor)
-    image, info = load_picture(job.source)
+    image, info = load_photo(job.source, args.raw)
     clean = clean_picture(image, denoiser, args, monitor)
     save_picture(clean[0], job.target, info, args.quality)
     return None
 
 
 def _denoise_video(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
-    from ..imaging.temporal import TemporalBlend
-    from ..imaging.video import convert_video
+    from ..clips import denoise_video
 
-    blend = TemporalBlend() if args.temporal else None
-
-    def change(image):
-        clean = clean_picture(image, denoiser, args)
-        if blend is None:
-            return clean
-        return blend(image.movedim(-1, 1), clean.movedim(-1, 1)).movedim(1, -1)
-
-    def on_frame(done: int, expected: int) -> None:
-        monitor.advance(min(1.0, done / expected) if expected else 0.0)
-
-    convert_video(job.source, job.target, change, codec=args.codec, quality=args.crf, on_frame=on_frame)
+    denoise_video(
+        job.source,
+        job.target,
+        denoiser,
+        sigma=None if args.sigma is None else args.sigma / 255,
+        steps=args.steps,
+        method=args.method,
+        strength=args.strength,
+        temporal=args.temporal,
+        codec=args.codec,
+        quality=args.crf,
+        monitor=monitor,
+    )

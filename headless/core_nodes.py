@@ -18,7 +18,7 @@ from ..imaging.files import inside, next_number, writing
 from .graph import WorkflowError
 
 
-def _named(image: str) -> Path:
+def named(image: str) -> Path:
     """'name' or 'name [output]' in ComfyUI's folders, or any absolute path."""
     name, kind = image, "input"
     for folder in ("input", "output", "temp"):
@@ -53,7 +53,7 @@ class LoadImage:
 
     def load(self, image: str) -> tuple:
         """All frames of the size of the first."""
-        path = _named(image)
+        path = named(image)
         if not path.is_file():
             raise WorkflowError(f"picture '{image}' does not exist in the input folder; give a file with --input.")
         pictures = []

@@ -11,17 +11,22 @@ from typing import Any
 import torch
 
 from .. import host
-from ..imaging.files import load_picture
+from ..host_video import video_of
+from ..imaging.raw import load_photo
+from ..imaging.video import VIDEO_SUFFIXES
 from ..nodes import NODE_CLASS_MAPPINGS
 from .convert import is_ui_format, to_prompt
 from .core_nodes import CORE_NODES
+from .core_video import VIDEO_NODES
 from .execute import Executor, OnNode, Outcome
 from .graph import Prompt, WorkflowError, declared_inputs, is_link
 
-SAMPLE = "RealDenoiseSamplePhoto"
+SAMPLE, LOADER = ("RealDenoiseSamplePhoto", "Sample Photo"), ("LoadImage", "Load Image", "image")
+SAMPLE_CLIP, CLIP_LOADER = ("RealDenoiseSampleClip", "Sample Clip"), ("LoadVideo", "Load Video", "file")
+"""Nodes that a file of the user replaces: id, name, and the input that names a file."""
 CLEAN = 1
-"""Index of its output with the clean twin."""
-CLASSES: dict[str, type] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
+"""Index of a sample's output with the clean twin."""
+CLASSES: dict[str, type] = {**CORE_NODES, **VIDEO_NODES, **NODE_CLASS_MAPPINGS}
 
 
 def read_workflow(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -51,7 +56,8 @@ def run_workflow(
     """Run a UI- or API-format workflow file.
 
     Args:
-        picture: takes the place of Sample Photo or, in workflows without one, of Load Image.
+        picture: takes the place of Sample Photo or, in workflows without one, of Load Image; a video that of Sample
+            Clip or Load Video.
         output: folder for saved files; None = ./output.
         settings: 'NODE TITLE OR ID.widget=value', applied before the run.
         on_node, remark, on_start: told what nodes show, what the user should know, and which node starts.
@@ -93,37 +99,43 @@ def apply_setting(prompt: Prompt, setting: str) -> None:
     found[0]["inputs"][widget] = value.lower() == "true" if inputs[widget][0] == "BOOLEAN" else value
 
 
-def _put_in(prompt: Prompt, classes: dict[str, type], picture: Path, remark: Callable[[str], None] | None) -> None:
-    """The user's picture instead of Sample Photo, else instead of Load Image."""
-    samples = [node_id for node_id, node in prompt.items() if node["class_type"] == SAMPLE]
+def _put_in(prompt: Prompt, classes: dict[str, type], file: Path, remark: Callable[[str], None] | None) -> None:
+    """The user's picture instead of Sample Photo, else instead of Load Image; a video likewise."""
+    moving = file.suffix.lower() in VIDEO_SUFFIXES
+    (sample, sample_name), (loader, loader_name, widget) = (SAMPLE_CLIP, CLIP_LOADER) if moving else (SAMPLE, LOADER)
+    word = "video" if moving else "picture"
+    if not file.is_file():
+        raise WorkflowError(f"{word} '{file}' does not exist.")
+    samples = [node_id for node_id, node in prompt.items() if node["class_type"] == sample]
     if samples:
-        image, _ = load_picture(picture)
-        image = image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image
-        classes[SAMPLE] = _stand_in(classes[SAMPLE], image, picture.name)
+        classes[sample] = _stand_in(classes[sample], video_of(file) if moving else _opened(file), file.name)
         links = (value for node in prompt.values() for value in node["inputs"].values() if is_link(value))
         if remark is not None and any(link[0] in samples and link[1] == CLEAN for link in links):
-            remark(f"{picture.name} has no clean twin: what wants one gets {picture.name} itself.")
+            remark(f"{file.name} has no clean twin: what wants one gets {file.name} itself.")
         return
-    loaders = [node for node in prompt.values() if node["class_type"] == "LoadImage"]
+    loaders = [node for node in prompt.values() if node["class_type"] == loader]
     if len(loaders) != 1:
         raise WorkflowError(
-            "the workflow has neither Sample Photo nor Load Image to put the picture into."
+            f"the workflow has neither {sample_name} nor {loader_name} to put the {word} into."
             if not loaders
-            else f"the workflow has {len(loaders)} Load Image nodes; say which with --set 'NODE.image=FILE'."
+            else f"the workflow has {len(loaders)} {loader_name} nodes; say which with --set 'NODE.{widget}=FILE'."
         )
-    if not picture.is_file():
-        raise WorkflowError(f"picture '{picture}' does not exist.")
-    loaders[0]["inputs"]["image"] = str(picture.resolve())
+    loaders[0]["inputs"][widget] = str(file.resolve())
 
 
-def _stand_in(original: Any, image: torch.Tensor, name: str) -> type:
-    """A node with Sample Photo's sockets that gives the user's picture."""
+def _opened(picture: Path) -> torch.Tensor:
+    image, _ = load_photo(picture)
+    return image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image
 
-    class UserPicture(original):
+
+def _stand_in(original: Any, content: Any, name: str) -> type:
+    """A node with a sample's sockets that gives what the user has."""
+
+    class UserFile(original):
         def open(self, **_: object) -> tuple:
-            return image, image, name
+            return content, content, name
 
-    return UserPicture
+    return UserFile
 
 
 def text_of(ui: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ EXIF_HEADER = b"Exif\x00\x00"
 XMP_TEXT = "XML:com.adobe.xmp"
 SUB_DIRECTORIES = (0x8769, 0x8825)
 """Pointers to the Exif and the GPS directory."""
+MAKER_NOTE = 0x927C
 DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 33432, *SUB_DIRECTORIES)
 """Description, make, model, software, date, artist, copyright; every other tag of a TIFF describes its layout."""
 
@@ -77,15 +78,17 @@ def _exif(picture: Image.Image) -> bytes | None:
         return upright_exif(raw.removeprefix(EXIF_HEADER))
     if picture.format != "TIFF":
         return None
-    kept = _descriptive(picture.getexif())
+    kept = descriptive_exif(picture.getexif())
     return kept.tobytes().removeprefix(EXIF_HEADER) if len(kept) else None
 
 
-def _descriptive(found: Image.Exif) -> Image.Exif:
+def descriptive_exif(found: Image.Exif, maker_notes: bool = True) -> Image.Exif:
     """Only the tags that mean the same in every file."""
     kept = Image.Exif()
     for tag in DESCRIPTIVE_TAGS:
         value = dict(found.get_ifd(tag)) if tag in SUB_DIRECTORIES else found.get(tag)
+        if isinstance(value, dict) and not maker_notes:
+            value.pop(MAKER_NOTE, None)
         if value:
             kept[tag] = value
     return kept

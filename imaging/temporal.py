@@ -1,68 +1,130 @@
-"""Less flicker: denoised frames blended over time where the noisy ones show that nothing but noise has changed."""
+"""Less flicker: denoised frames blended along the motion where the noisy ones differ by nothing but noise."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .estimation import estimate_sigma
+from .motion import box_mean, motion, pixel_grid, sample
 
+STRENGTH = 0.75
 WINDOWS = {9: 0.35, 33: 0.12}
 """Side in pixels of the neighbourhoods in which two frames are compared, and how far their difference may exceed that
 of pure noise before the past is no longer used. The small one sees moving edges, the large one faint changes in
-strong noise; each tolerance is about four standard deviations of the measurement."""
+strong noise; each tolerance is four standard deviations of the measurement in white noise."""
+DEVIATIONS, WIDEST = 4, 3
+"""Noise that neighbouring pixels share measures less exactly: the tolerance is so many of the standard deviations that
+are seen, and at most so many times that of white noise."""
+BELOW_MEDIAN = 0.16
+"""Quantile that lies one standard deviation below the median; above it there may be motion."""
+BLOCK = 9
+BRIGHTNESS_STEPS = 12
+SURPLUS, SHARE_OF_OVERALL = 1.3, 1.8
+"""How much more two frames may differ than the noise that was removed explains, for what the denoiser has left in; and
+than noise of the measured variance, which may be stronger in some colours than in others."""
+LEAST_VARIANCE = 1e-8
+MEASURED_EVERY = 8
+"""Frames from one measurement of the noise level to the next: cameras change it slowly, and measuring takes time."""
 
 
 class TemporalBlend:
-    """A recursive filter: y_t = (1 − w)·x̂_t + w·y_{t−1}, the past moved along with the camera.
+    """A recursive filter along the motion: y_t = (1 − w)·x̂_t + w·y_{t−1}, one frame in, one frame out.
 
-    In a still neighbourhood the difference of two noisy frames has the variance 2σ²; its mean square above that means
-    motion. w falls from `strength` to 0 as the excess grows to a tolerance, pixel by pixel. Pans are followed by a
-    whole number of pixels (phase correlation, Kuglin & Hines 1975). A scene change, and noise that is not white,
-    switch the filter off rather than smear.
+    The past is moved to where its content is now (block matching, see `motion`). In a neighbourhood that was matched
+    rightly the noisy frames differ by their noise alone, whose variance is known for each brightness; a larger mean
+    square means that the match is wrong, the content is new or the light has changed, and w falls to 0. Elsewhere
+    w = n / (n + 1) for a past that is worth n frames, as in a Kalman filter, and at most `strength`. A scene change
+    switches the filter off rather than smear.
     """
 
-    def __init__(self, strength: float = 0.6) -> None:
+    def __init__(self, strength: float = STRENGTH) -> None:
         if not 0 <= strength < 1:
             raise ValueError(f"temporal strength must be at least 0 and below 1, got {strength}.")
         self.strength = strength
         self._noisy: Tensor | None = None
         self._result: Tensor | None = None
+        self._worth: Tensor | None = None
+        self._variance, self._age = 0.0, 0
 
     def __call__(self, noisy: Tensor, clean: Tensor) -> Tensor:
         """The next frame [1,C,H,W] as it came and as it was denoised → blended with the past; same shape."""
-        result = clean
+        noisy, result = noisy.float(), clean.float()
+        worth = torch.ones_like(result[:, :1])
+        if self._age % MEASURED_EVERY == 0:
+            self._variance = float(estimate_sigma(noisy).square().mean())
+        self._age += 1
         if self._noisy is not None and self._result is not None and self._noisy.shape == noisy.shape:
-            shift = global_shift(self._noisy, noisy)
-            before, past = (torch.roll(frame, shift, (-2, -1)) for frame in (self._noisy, self._result))
-            weight = self.strength * stillness(before, noisy)
-            result = (1 - weight) * clean + weight * past
-        self._noisy, self._result = noisy, result
-        return result
+            flow = motion(self._result, result)
+            places = pixel_grid(result) + flow
+            past = sample(self._result, places, "bicubic")
+            past_worth = sample(self._worth, places, "bilinear")
+            moved = sample(self._noisy, places, "bilinear")
+            trust = stillness(moved, noisy, result, kept_variance(flow), self._variance)
+            weight = trust * inside(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
+            result = (1 - weight) * result + weight * past
+            worth = 1 / ((1 - weight).square() + weight.square() / past_worth)
+        self._noisy, self._result, self._worth = noisy, result, worth
+        return result.to(clean.dtype)
 
 
-def stillness(before: Tensor, now: Tensor) -> Tensor:
-    """Two noisy frames [1,C,H,W] → [1,1,H,W]: 1 where they differ by white noise alone, 0 where something moved."""
-    variance = estimate_sigma(now).mean() ** 2
-    if variance < 1e-8:  # without noise there is nothing to gain
-        return torch.zeros_like(now[:, :1])
-    ratio = (now - before).square().mean(dim=1, keepdim=True) / (2 * variance)
-    still = torch.ones_like(ratio)
+def inside(places: Tensor) -> Tensor:
+    """[1,1,H,W]: 1 where rows and columns [1,2,H,W] lie within the frame, else 0."""
+    height, width = places.shape[-2:]
+    rows, columns = places[:, :1], places[:, 1:]
+    return ((rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)).to(places.dtype)
+
+
+def kept_variance(flow: Tensor) -> Tensor:
+    """[1,1,H,W]: what bilinear reading at a fractional place leaves of the variance of white noise."""
+    part = flow - flow.floor()
+    kept = part.square() + (1 - part).square()
+    return kept[:, :1] * kept[:, 1:]
+
+
+def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor, variance: float) -> Tensor:
+    """How surely two noisy frames show the same: [1,1,H,W] from 1, they differ by noise alone, to 0.
+
+    Args:
+        before, now, clean: [1,C,H,W]: the past moved to the present, the present, and the present denoised.
+        kept: [1,1,H,W] share of the noise variance that moving has left in `before`.
+        variance: of the noise in `now`, over all.
+    """
+    difference = (now - before) / (1 + kept).sqrt()
+    expected = noise_variance(difference, now - clean, clean, variance)
+    ratio = (difference.square() / expected.clamp_min(LEAST_VARIANCE)).mean(1, keepdim=True)
+    still = (expected.mean(1, keepdim=True) > LEAST_VARIANCE).to(ratio.dtype)  # without noise there is nothing to gain
     for side, tolerance in WINDOWS.items():
-        padded = F.pad(ratio, [side // 2] * 4, mode="replicate")
-        excess = F.avg_pool2d(padded, side, stride=1) - 1
-        still = torch.minimum(still, (1 - excess / tolerance).clamp(0, 1))
+        local = box_mean(ratio, side)
+        low, median = torch.quantile(thinned(local), torch.tensor([BELOW_MEDIAN, 0.5], device=local.device))
+        allowed = (DEVIATIONS * (median - low)).clamp(tolerance, WIDEST * tolerance)
+        still = torch.minimum(still, (1 - (local - 1) / allowed).clamp(0, 1))
     return still
 
 
-def global_shift(before: Tensor, now: Tensor) -> tuple[int, int]:
-    """Rows and columns by which the whole picture has moved between two frames [1,C,H,W]."""
-    first, second = (torch.fft.rfft2(frame.mean(dim=(0, 1))) for frame in (before, now))
-    cross = second * first.conj()
-    peak = torch.fft.irfft2(cross / cross.abs().clamp_min(1e-12), s=before.shape[-2:])
-    height, width = peak.shape
-    row, column = divmod(int(peak.argmax()), width)
-    shift = (row - height if row > height // 2 else row, column - width if column > width // 2 else column)
-    moved = (now - torch.roll(before, shift, (-2, -1))).square().mean()
-    return shift if moved < (now - before).square().mean() else (0, 0)  # noise may win the correlation
+def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: float) -> Tensor:
+    """Variance of the noise of every value [1,C,H,W]: what it is where the channel is as bright.
+
+    By medians over blocks, so that edges and what has moved do not count: of the difference between the frames, and
+    never more than what denoising has removed allows, because after a cut most of the difference is none. A denoiser
+    may have removed texture too, hence its part is scaled down to the `overall` variance.
+    """
+    scale = min(SURPLUS, SHARE_OF_OVERALL * overall / max(float(removed.square().mean()), LEAST_VARIANCE))
+    steps = torch.linspace(0, 1, BRIGHTNESS_STEPS + 1, device=clean.device)[1:-1]
+    variance = torch.zeros_like(clean)
+    squares = [box_mean(values.square(), BLOCK) for values in (difference, removed)]
+    for channel in range(clean.shape[1]):
+        brightness = clean[0, channel].flatten().contiguous()
+        group = torch.bucketize(brightness, torch.quantile(thinned(brightness), steps))
+        for number in range(BRIGHTNESS_STEPS):
+            members = group == number
+            if members.any():
+                seen, allowed = (thinned(values[0, channel].flatten()[members]).median() for values in squares)
+                variance[0, channel].view(-1)[members] = torch.minimum(seen, scale * allowed)
+    return variance
+
+
+def thinned(values: Tensor, limit: int = 100_000) -> Tensor:
+    """At most about `limit` of the values, evenly chosen, flat."""
+    flat = values.flatten()
+    return flat[:: max(1, flat.numel() // limit)]

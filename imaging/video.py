@@ -3,126 +3,205 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
+from .video_encoder import (
+    BT709,
+    FORMATS,
+    LIMITED_RANGE,
+    LOSSLESS,
+    SAFE_LAYOUT,
+    WHOLE_LAYOUT,
+    Encoding,
+    SoundTrack,
+    add_sound,
+    add_video,
+    frame_of,
+    put_waveform,
+)
+from .video_reader import Window, pixels_of, quarter_turns, understood
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
-CODECS = {".webm": "libvpx-vp9"}
-DEFAULT_CODEC = "libx264"
+VIDEO_SUFFIXES = tuple(FORMATS)
+DEFAULT_RATE = Fraction(25)
+OnFrame = Callable[[int, int], None]
+"""Told (frames done, frames expected or 0)."""
 
 
 def convert_video(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Clip,
     target: str | os.PathLike[str],
     change: Callable[[Tensor], Tensor],
     *,
     codec: str | None = None,
-    quality: int = 16,
-    on_frame: Callable[[int, int], None] | None = None,
+    quality: int = Encoding.quality,
+    on_frame: OnFrame | None = None,
 ) -> int:
     """Run every frame of a video through `change` and write it again; returns the number of frames.
+
+    Sound is copied, or converted when the new container cannot hold it.
 
     Args:
         change: [1,H,W,3] in [0,1] → the same.
         codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger.
-        on_frame: told (frames done, frames expected or 0).
 
     Raises:
         PictureError: no video, damaged, no such codec, or a codec the container does not take.
         DenoiseError: PyAV is missing. OSError: missing or not writable.
     """
-    av, source, target = pyav(), Path(source), Path(target)
-    suffix = target.suffix.lower()
-    if suffix not in FORMATS:
+    target, encoding = Path(target), Encoding(codec, quality)
+    clip = source if isinstance(source, (FileClip, FrameClip)) else FileClip(source)
+    if isinstance(clip, FrameClip):
+        done = _Counter(len(clip.images), on_frame)
+        frames = (done.after(change(image[None])[0]) for image in clip.images)
+        return write_video(frames, target, clip.rate, audio=clip.audio, encoding=encoding)
+    av = pyav()
+    with understood(av, f"{clip.name} cannot be converted to '{_known(target).name}'"):
+        turns = quarter_turns(av, clip)
+        with av.open(clip.opened()) as reader, _writer(av, target) as writer:
+            return _Converter(av, reader, writer, target, encoding, Window(*clip.window), turns).run(change, on_frame)
+
+
+def write_video(
+    frames: Iterable[Tensor],
+    target: str | os.PathLike[str],
+    rate: Fraction,
+    *,
+    audio: dict[str, Any] | None = None,
+    encoding: Encoding = Encoding(),
+) -> int:
+    """Write [H,W,3] frames in [0,1] of one size, as they come, at `rate` per second; returns their number.
+
+    Args:
+        audio: ComfyUI's AUDIO, cut off where the pictures end.
+
+    Raises:
+        PictureError: no frame, no such codec, or a size the codec does not take.
+        DenoiseError: PyAV is missing. OSError: not writable.
+    """
+    av, target = pyav(), Path(target)
+    count, stream, sound = 0, None, None
+    with understood(av, f"the clip cannot be written to '{_known(target).name}'"), _writer(av, target) as writer:
+        for pixels in frames:
+            if stream is None:
+                stream = _first_track(writer, encoding, target, pixels, rate)
+                if audio is not None:
+                    layout = "mono" if audio["waveform"].shape[1] == 1 else "stereo"
+                    sound = add_sound(writer, int(audio["sample_rate"]), layout)
+            frame = frame_of(av, pixels, stream)
+            frame.pts, frame.time_base = count, 1 / rate
+            writer.mux(stream.encode(frame))
+            count += 1
+        if stream is None:
+            raise PictureError("the clip has no frame.")
+        writer.mux(stream.encode(None))
+        if audio is not None and sound is not None:
+            samples = int(audio["sample_rate"] * count / rate) + 1
+            put_waveform(av, writer, sound, audio["waveform"][0, :2, :samples], int(audio["sample_rate"]))
+    return count
+
+
+def _first_track(writer: Any, encoding: Encoding, target: Path, pixels: Tensor, rate: Fraction) -> Any:
+    encoder = encoding.encoder(target.suffix.lower())
+    layout = WHOLE_LAYOUT if encoder in LOSSLESS else SAFE_LAYOUT
+    stream = add_video(writer, encoder, encoding, (pixels.shape[1], pixels.shape[0]), rate, layout)
+    if layout == SAFE_LAYOUT:
+        stream.codec_context.colorspace, stream.codec_context.color_range = BT709, LIMITED_RANGE
+    return stream
+
+
+def _known(target: Path) -> Path:
+    if target.suffix.lower() not in FORMATS:
         raise PictureError(f"'{target}' ends in no known video format; use {', '.join(FORMATS)}.")
-    try:
-        turns = _quarter_turns(av, source)
-        name = codec or CODECS.get(suffix, DEFAULT_CODEC)
-        with (
-            av.open(str(source)) as reader,
-            writing(target) as temporary,
-            av.open(str(temporary), "w", format=FORMATS[suffix]) as writer,
-        ):
-            return _Converter(av, reader, writer, name, quality, change, turns).run(on_frame)
-    except FileNotFoundError:
-        raise
-    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
-        raise PictureError(f"'{source}' cannot be converted to '{target.name}' ({error}).") from error
+    return target
 
 
-def _quarter_turns(av: Any, source: Path) -> int:
-    """Counter-clockwise quarter turns that a player makes, as phones ask for."""
-    with av.open(str(source)) as reader:
-        if not reader.streams.video:
-            raise PictureError(f"'{source}' has no picture track.")
-        first = next(reader.decode(video=0), None)
-        if first is None:
-            raise PictureError(f"'{source}' has no frame.")
-        return round(first.rotation / 90) % 4
+@contextmanager
+def _writer(av: Any, target: Path):
+    """A container that becomes `target` when all went well."""
+    container = FORMATS[target.suffix.lower()]
+    with writing(target) as temporary, av.open(str(temporary), "w", format=container) as writer:
+        yield writer
+
+
+class _Counter:
+    def __init__(self, expected: int, on_frame: OnFrame | None) -> None:
+        self.count, self._expected, self._on_frame = 0, expected, on_frame
+
+    def after(self, result: Any) -> Any:
+        """Count a frame and hand it on."""
+        self.count += 1
+        if self._on_frame is not None:
+            self._on_frame(self.count, self._expected)
+        return result
 
 
 class _Converter:
-    """One pass: decoded, changed and encoded packet by packet; sound is copied as it is."""
+    """One pass: decoded, changed and encoded packet by packet."""
 
     def __init__(
-        self, av: Any, reader: Any, writer: Any, codec: str, quality: int, change: Callable, turns: int
+        self,
+        av: Any,
+        reader: Any,
+        writer: Any,
+        target: Path,
+        encoding: Encoding,
+        window: Window,
+        turns: int,
     ) -> None:
-        self._av, self._reader, self._writer, self._change, self._turns = av, reader, writer, change, turns
-        self._video = reader.streams.video[0]
-        self._codec, self._quality = codec, quality
-        self._copies = {
-            stream.index: writer.add_stream_from_template(stream) for stream in reader.streams if stream.type == "audio"
-        }
-        self._encoder = self._new_encoder()
+        self._av, self._reader, self._writer, self._turns = av, reader, writer, turns
+        self._video = video = reader.streams.video[0]
+        self._window = window
+        sounds = [s for s in reader.streams if s.type == "audio" and s.codec_context is not None]
+        self._sounds = {stream.index: SoundTrack(writer, stream) for stream in sounds}
+        size = (video.width, video.height)
+        rate = video.average_rate or DEFAULT_RATE
+        encoder = encoding.encoder(target.suffix.lower())
+        turned = size[::-1] if turns % 2 else size
+        self._encoder = add_video(writer, encoder, encoding, turned, rate, video.pix_fmt)
+        self._encoder.codec_context.time_base = video.time_base
+        for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
+            setattr(self._encoder.codec_context, name, getattr(video.codec_context, name))
 
-    def run(self, on_frame: Callable[[int, int], None] | None) -> int:
-        wanted = [self._video, *(s for s in self._reader.streams if s.index in self._copies)]
-        count = 0
+    def run(self, change: Callable[[Tensor], Tensor], on_frame: OnFrame | None) -> int:
+        done = _Counter(self._expected(), on_frame)
+        wanted = [self._video, *(s for s in self._reader.streams if s.index in self._sounds)]
         for packet in self._reader.demux(wanted):
-            if packet.stream.index in self._copies:
-                if packet.dts is not None:
-                    packet.stream = self._copies[packet.stream.index]
-                    self._writer.mux(packet)
+            if packet.stream.index in self._sounds:
+                if packet.pts is None or self._window.has(packet):
+                    self._sounds[packet.stream.index].put(packet, self._window.start)
                 continue
             for frame in packet.decode():
-                self._writer.mux(self._encoder.encode(self._changed(frame)))
-                count += 1
-                if on_frame is not None:
-                    on_frame(count, self._video.frames)
+                if self._window.has(frame):
+                    self._writer.mux(self._encoder.encode(done.after(self._changed(frame, change))))
+            if self._window.is_over(packet):
+                break
         self._writer.mux(self._encoder.encode(None))
-        return count
+        for sound in self._sounds.values():
+            sound.close()
+        if not done.count:
+            raise PictureError(
+                f"the clip has no frame behind second {float(self._window.start):g}; let it begin earlier."
+            )
+        return done.count
 
-    def _new_encoder(self) -> Any:
-        video = self._video
-        encoder = self._writer.add_stream(self._codec, rate=video.average_rate or 25)
-        size = (video.width, video.height)
-        encoder.width, encoder.height = size[::-1] if self._turns % 2 else size
-        known = {layout.name for layout in encoder.codec_context.codec.video_formats or ()}
-        encoder.pix_fmt = video.pix_fmt if video.pix_fmt in known else "yuv420p"
-        encoder.codec_context.time_base = video.time_base
-        encoder.options = {"crf": str(self._quality), **({"b": "0"} if "vp9" in self._codec else {})}
-        for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
-            setattr(encoder.codec_context, name, getattr(video.codec_context, name))
-        return encoder
+    def _expected(self) -> int:
+        video, seconds = self._video, self._reader.duration / self._av.time_base if self._reader.duration else 0
+        if self._window.is_whole and video.frames:
+            return video.frames
+        return max(0, round(self._window.seconds(seconds) * float(video.average_rate or DEFAULT_RATE)))
 
-    def _changed(self, frame: Any) -> Any:
-        deep = any(component.bits > 8 for component in frame.format.components)
-        layout, top = ("rgb48le", 65535) if deep else ("rgb24", 255)
-        levels = torch.from_numpy(frame.to_ndarray(format=layout).astype(np.float32) / top)
-        upright = torch.rot90(levels, self._turns, (0, 1)).contiguous()
-        clean = self._change(upright[None])[0].clamp(0, 1).mul(top).round().numpy()
-        result = self._av.VideoFrame.from_ndarray(clean.astype(np.uint16 if deep else np.uint8), format=layout)
-        result = result.reformat(
-            format=self._encoder.pix_fmt, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range
-        )
-        result.pts, result.time_base = frame.pts, frame.time_base
+    def _changed(self, frame: Any, change: Callable[[Tensor], Tensor]) -> Any:
+        clean = change(pixels_of(frame, self._turns))[0]
+        result = frame_of(self._av, clean, self._encoder, frame.colorspace, frame.color_range)
+        result.time_base = frame.time_base
+        result.pts = None if frame.pts is None else frame.pts - round(self._window.start / frame.time_base)
         return result

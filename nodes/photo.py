@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import host
-from ..imaging.files import SUFFIXES, PictureInfo, inside, load_picture, next_number, save_picture
+from ..imaging.files import PictureInfo, inside, next_number, save_picture
 from ..imaging.layout import check_image
+from ..imaging.raw import DEVELOPMENTS, PHOTO_SUFFIXES, load_photo
 from .registry import node
+from .widgets import choice
 
 PHOTO = "PHOTO_INFO"
 LIKE_THE_PHOTO = "like the photo"
@@ -26,7 +28,7 @@ FORMATS = {
 def _input_files() -> list[str]:
     if not host.is_hosted():
         return ["photo.png"]
-    return sorted(path.name for path in host.folder("input").iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path.name for path in host.folder("input").iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
 @node("Load Photo", category="Photo", aliases=("load image 16 bit", "tiff", "exr", "raw photo", "open picture"))
@@ -34,8 +36,8 @@ class LoadPhoto:
     """A picture file at its full depth."""
 
     DESCRIPTION = (
-        "Loads a PNG or TIFF of 8 or 16 bits, a JPEG, a WebP or an EXR from the input folder, without reducing it to 8 "
-        "bits. Give photo_info to Save Photo to keep depth, colour profile and camera data."
+        "Loads a PNG or TIFF of 8 or 16 bits, a JPEG, a WebP, an EXR or a camera raw file from the input folder, "
+        "without reducing it to 8 bits. Give photo_info to Save Photo to keep depth, colour profile and camera data."
     )
     RETURN_TYPES = ("IMAGE", PHOTO)
     RETURN_NAMES = ("image", "photo_info")
@@ -49,7 +51,14 @@ class LoadPhoto:
     def INPUT_TYPES(cls):  # noqa: N802
         """Inputs in the order of saved workflows: append only."""
         tooltip = "A file in ComfyUI's input folder; without ComfyUI in ./input, or with a full path."
-        return {"required": {"photo": (_input_files(), {"image_upload": True, "tooltip": tooltip})}}
+        development = (
+            "How a camera raw file (DNG, NEF, CR2, ARW …) is developed: sRGB, as denoisers expect it, or linear light. "
+            "Needs 'pip install rawpy'; other files are not touched by it."
+        )
+        return {
+            "required": {"photo": (_input_files(), {"image_upload": True, "tooltip": tooltip})},
+            "optional": {"raw": choice(DEVELOPMENTS, development)},
+        }
 
     @classmethod
     def VALIDATE_INPUTS(cls, photo):  # noqa: N802
@@ -62,9 +71,9 @@ class LoadPhoto:
         status = _path(photo).stat()
         return f"{status.st_mtime_ns} {status.st_size}"
 
-    def load(self, photo):
+    def load(self, photo, raw="sRGB"):
         """Gray pictures get three equal channels, which other nodes expect."""
-        image, info = load_picture(_path(photo))
+        image, info = load_photo(_path(photo), raw)
         return (image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image), info
 
 

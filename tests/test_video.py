@@ -1,14 +1,17 @@
-"""Video: sound and timing as they were, memory that does not grow, and less flicker without loss."""
+"""Video files: sound and timing as they were, memory that does not grow."""
 
+import weakref
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 from realdenoise.cli import main
+from realdenoise.imaging.clip import FileClip, FrameClip
 from realdenoise.imaging.files import PictureError
-from realdenoise.imaging.temporal import TemporalBlend, global_shift
-from realdenoise.imaging.video import convert_video
+from realdenoise.imaging.video import convert_video, write_video
+from realdenoise.imaging.video_encoder import Encoding
+from realdenoise.imaging.video_reader import read_video
 
 av = pytest.importorskip("av")
 SIZE = (96, 64)
@@ -112,49 +115,98 @@ def test_the_command(tmp_path):
     assert main(words) == 1  # it exists
 
 
-def scene(kind: str, frame: int) -> torch.Tensor:
-    """A still background with a moving square, a pan, or a cut in the middle: [1,3,96,128]."""
-    coarse = torch.rand(1, 3, 20, 28, generator=torch.Generator().manual_seed(3))
-    wide = torch.nn.functional.interpolate(coarse, (120, 168), mode="bicubic").clamp(0, 1)
-    left = 3 * frame if kind == "pan" else 0
-    picture = wide[..., 10:106, left : left + 128].clone()
-    if kind == "object":
-        picture[..., 30:60, 10 + 5 * frame : 40 + 5 * frame] = torch.tensor([0.8, 0.2, 0.3]).view(3, 1, 1)
-    return picture.flip(-1) if kind == "cut" and frame >= 4 else picture
+def test_a_longer_clip_holds_no_more_frames_in_memory(tmp_path):
+    alive = {}
+    for count in (20, 200):
+        clip(tmp_path / f"{count}.mp4", frames=count, sound=False)
+        seen, most = [], 0
+
+        def change(image, seen=seen):
+            nonlocal most
+            result = image * 0.9
+            seen += [weakref.ref(image), weakref.ref(result)]
+            most = max(most, sum(entry() is not None for entry in seen))
+            return result
+
+        assert convert_video(tmp_path / f"{count}.mp4", tmp_path / "b.mp4", change) == count
+        alive[count] = most
+    assert alive[200] == alive[20] <= 4
 
 
-def blur(image: torch.Tensor) -> torch.Tensor:
-    """A denoiser that takes no time."""
-    return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(image, [1] * 4, mode="replicate"), 3, stride=1)
+def tone(path, codec: str, seconds: float = 1.0) -> None:
+    """A clip of gray frames with a sound of 441 Hz."""
+    with av.open(str(path), "w") as writer:
+        video = writer.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        audio = writer.add_stream(codec, rate=44100, layout="mono")
+        for index in range(round(10 * seconds)):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * (index % 10), np.uint8), format="rgb24")
+            frame.pts = index
+            writer.mux(video.encode(frame))
+        writer.mux(video.encode(None))
+        wave = np.sin(2 * np.pi * 441 * np.arange(round(44100 * seconds)) / 44100)
+        for start in range(0, len(wave), 1024):
+            part = (wave[start : start + 1024] * 16000).astype(np.int16)[None]
+            sound = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+            sound.sample_rate, sound.pts = 44100, start
+            writer.mux(audio.encode(sound))
+        writer.mux(audio.encode(None))
 
 
-@pytest.mark.parametrize("sigma", [10, 25, 50])
-@pytest.mark.parametrize("kind", ["object", "pan", "cut"])
-def test_blending_over_time_lowers_flicker_and_no_frames_psnr(kind, sigma):
-    blend, random = TemporalBlend(), torch.Generator().manual_seed(0)
-    frames: list[tuple[torch.Tensor, ...]] = []
-    for index in range(8):
-        truth = scene(kind, index)
-        noisy = truth + torch.randn(truth.shape, generator=random) * sigma / 255
-        single = blur(noisy)
-        frames.append((truth, single, blend(noisy, single)))
-    for truth, single, blended in frames:
-        assert (blended - truth).square().mean() <= 1.005 * (single - truth).square().mean()  # 0.02 dB
-    flicker = [
-        sum(float((b[i] - a[i] - (b[0] - a[0])).abs().mean()) for a, b in zip(frames, frames[1:], strict=False))
-        for i in (1, 2)
-    ]
-    assert flicker[1] < 0.97 * flicker[0]
+def heard(path) -> tuple[float, float, str]:
+    """Seconds of sound, its strongest frequency in hertz, and the codec."""
+    with av.open(str(path)) as reader:
+        stream = reader.streams.audio[0]
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=stream.rate)
+        parts = [part.to_ndarray()[0] for frame in reader.decode(stream) for part in resampler.resample(frame)]
+        wave, rate, name = np.concatenate(parts), stream.rate, stream.codec.canonical_name
+    return len(wave) / rate, np.abs(np.fft.rfft(wave)).argmax() * rate / len(wave), name
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (3, -5), (-7, 2)])
-def test_pans_are_found(shift):
-    picture = scene("object", 0)
-    assert global_shift(picture, torch.roll(picture, shift, (-2, -1))) == shift
+@pytest.mark.parametrize("target, codec", [("b.webm", "opus"), ("b.mkv", "pcm_s16le"), ("b.mov", "pcm_s16le")])
+def test_sound_that_the_container_cannot_hold_is_converted(tmp_path, target, codec):
+    tone(tmp_path / "a.mkv", "pcm_s16le")
+    convert_video(tmp_path / "a.mkv", tmp_path / target, lambda image: image)
+    seconds, frequency, name = heard(tmp_path / target)
+    assert name == codec
+    assert seconds == pytest.approx(1.0, abs=0.05) and frequency == pytest.approx(441, abs=3)
 
 
-def test_a_clip_without_noise_is_left_alone():
-    blend = TemporalBlend()
-    for index in range(3):
-        picture = torch.full((1, 3, 32, 32), 0.1 * index)
-        assert torch.equal(blend(picture, picture), picture)
+def test_only_the_part_that_is_wanted(tmp_path):
+    tone(tmp_path / "a.mkv", "pcm_s16le", seconds=3)
+    part = FileClip(str(tmp_path / "a.mkv"), window=(1.0, 0.5))
+    assert convert_video(part, tmp_path / "b.mkv", lambda image: image, quality=1) == 5
+    with av.open(str(tmp_path / "b.mkv")) as reader:
+        times = [float(frame.pts * frame.time_base) for frame in reader.decode(video=0)]
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=2e-3)
+    assert heard(tmp_path / "b.mkv")[0] == pytest.approx(0.5, abs=0.05)
+    kept = torch.stack([frame.mean() for frame in read_video(FileClip(str(tmp_path / "b.mkv")))])
+    wanted = torch.stack([frame.mean() for frame in read_video(part)])
+    assert torch.allclose(kept, wanted, atol=0.02) and len(wanted) == 5
+    with pytest.raises(PictureError, match="no frame behind second 9"):
+        convert_video(FileClip(str(tmp_path / "a.mkv"), window=(9.0, 1.0)), tmp_path / "c.mkv", lambda image: image)
+
+
+@pytest.mark.parametrize("codec, suffix", [("libx265", ".mp4"), ("libvpx-vp9", ".webm"), ("ffv1", ".mkv")])
+def test_frames_in_memory_become_a_file(tmp_path, codec, suffix):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    images = torch.from_numpy(pattern() / np.float32(255))[None] * torch.linspace(0.5, 1, 4).view(-1, 1, 1, 1)
+    wave = torch.sin(2 * np.pi * 441 * torch.arange(44100) / 44100).expand(1, 2, -1)
+    frames = FrameClip(images, Fraction(24000, 1001), {"waveform": wave, "sample_rate": 44100})
+    target = tmp_path / f"a{suffix}"
+    assert convert_video(frames, target, lambda image: image * 0.5, codec=codec, quality=4) == 4
+    again = torch.cat(list(read_video(FileClip(str(target)))))
+    assert (again - 0.5 * images).abs().mean() < (0.002 if codec == "ffv1" else 0.015)  # 4:2:0 halves the colours
+    with av.open(str(target)) as reader:
+        assert float(reader.streams.video[0].average_rate) == pytest.approx(24000 / 1001, rel=1e-3)
+        assert reader.streams.video[0].codec.canonical_name == {"libx265": "hevc", "libvpx-vp9": "vp9"}.get(
+            codec, codec
+        )
+    assert heard(target)[0] == pytest.approx(4 * 1001 / 24000, abs=0.05)  # sound ends with the pictures
+
+
+def test_no_frames_make_no_file(tmp_path):
+    with pytest.raises(PictureError, match="no frame"):
+        write_video(iter(()), tmp_path / "a.mp4", Fraction(25), encoding=Encoding())
+    assert list(tmp_path.iterdir()) == []

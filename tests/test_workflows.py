@@ -7,8 +7,7 @@ from pathlib import Path
 import node_calls
 import pytest
 from PIL import Image
-from realdenoise.headless.core_nodes import CORE_NODES
-from realdenoise.headless.run import run_workflow
+from realdenoise.headless.run import CLASSES, run_workflow
 from realdenoise.nodes import NODE_CLASS_MAPPINGS
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows"
@@ -38,7 +37,7 @@ def test_every_node_is_known_and_names_its_pack(name):
     assert workflow["version"] == 0.4
     for node in workflow["nodes"]:
         kind = node["type"]
-        assert kind in NODE_CLASS_MAPPINGS or kind in CORE_NODES or kind in FRONT_END_ONLY, kind
+        assert kind in CLASSES or kind in FRONT_END_ONLY, kind
         if kind in NODE_CLASS_MAPPINGS:
             assert node["properties"]["cnr_id"] == "realdenoise", kind
 
