@@ -33,6 +33,10 @@ SOCKETS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """Socket type → how to know it, and where it comes from."""
 
 
+FILES = ("denoiser", "adapter", "photo")
+"""Choices among files: those that came after the list was made are fine, and the nodes say what to do about others."""
+
+
 def check_arguments(declared: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Compare arguments with what INPUT_TYPES declares; names it does not declare are left alone.
 
@@ -53,6 +57,9 @@ def _check(name: str, kind: Any, options: Mapping[str, Any], value: Any) -> None
     elif kind == "STRING" or not isinstance(kind, str) or kind == "COMBO":
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a text, got {type(value).__name__}.")
+        choices = kind if isinstance(kind, list) else options.get("options")
+        if choices and name not in FILES and value not in choices:
+            raise DenoiseError(f"{name} is '{value}'; choose one of {', '.join(map(str, choices))}.")
     elif kind in SOCKETS:
         known, origin = SOCKETS[kind]
         if not known(value):
