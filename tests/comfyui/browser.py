@@ -1,0 +1,67 @@
+"""ComfyUI's front-end in a headless Chromium: shared by the tests that need one."""
+
+import itertools
+import json
+import os
+import shutil
+import urllib.request
+from pathlib import Path
+
+from realdenoise.headless.run import read_workflow
+from shipped import FOLDER
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PICTURES = os.environ.get("REALDENOISE_SCREENSHOTS", "")
+"""A folder for screenshots to look at."""
+SIZE = {"width": 1700, "height": 1300}
+FRESH = itertools.count(5000, 100)
+READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
+RUN = """async () => {
+  window.finished = "";
+  window.previews = 0;
+  if (!window.watched) {
+    window.watched = true;
+    app.api.addEventListener("execution_success", () => (window.finished = "success"));
+    app.api.addEventListener("execution_error", (event) => (window.finished = event.detail.exception_message));
+    app.api.addEventListener("b_preview_with_metadata", () => (window.previews += 1));
+    app.api.addEventListener("b_preview", () => (window.previews += 1));
+  }
+  await app.queuePrompt(0, 1);
+}"""
+ERRORS = """() => ({
+  marked: app.graph.nodes.filter((node) => node.has_errors).map((node) => node.id),
+  failed: app.lastExecutionError?.node_id ?? null,
+  refused: Object.keys(app.lastNodeErrors ?? {}).map(Number),
+})"""
+PINK = (255, 0, 255)
+"""What the classic canvas draws around a node that failed."""
+
+
+def set_option(comfyui, name: str, value: object) -> None:
+    data = json.dumps({name: value}).encode()
+    request = urllib.request.Request(f"{comfyui.address}/settings", data, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def open_workflow(page, name: str) -> None:
+    content = read_workflow(FOLDER / f"{name}.json")
+    page.evaluate("content => app.loadGraphData(content, true, true, 'shipped')", content)
+
+
+def run(page, seconds: float = 300) -> str:
+    """Press Run and wait; → 'success', or what the error dialog says."""
+    page.evaluate(RUN)
+    page.wait_for_function("window.finished", timeout=1000 * seconds)
+    return page.evaluate("window.finished")
+
+
+def screenshot(page, name: str) -> bytes:
+    """The whole workflow on the screen as PNG; kept if somebody wants to look at it."""
+    page.evaluate("app.canvas.fitViewToSelectionAnimated?.(); app.canvas.setDirty(true, true)")
+    page.wait_for_timeout(700)
+    picture = page.screenshot()
+    if PICTURES:
+        Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        (Path(PICTURES) / f"{name}.png").write_bytes(picture)
+    return picture
