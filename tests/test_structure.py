@@ -103,6 +103,33 @@ def test_nothing_is_evaluated_installed_or_fetched():
     assert {name: found for name in CODE if (found := forbidden(tree(name)))} == {}
 
 
+ABOVE = {
+    "imaging": {"models", "schedulers", "training", "measurement", "nodes", "headless", "cli", "host", "api"},
+    "schedulers": {"models", "training", "measurement", "nodes", "headless", "cli", "host", "api"},
+    "models": {"schedulers", "training", "measurement", "nodes", "headless", "cli", "host", "api"},
+    "training": {"nodes", "headless", "cli", "host"},
+    "measurement": {"nodes", "headless", "cli", "host"},
+    "nodes": {"headless", "cli"},
+}
+"""Room → what it must not know: arrows of docs/architecture.svg point downwards only."""
+
+
+def imported(name: str) -> set[str]:
+    """Rooms and top files of the pack that a file imports, wherever in it."""
+    depth = name.count("/") + 1
+    found = set()
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("room", ABOVE)
+def test_a_room_knows_only_the_rooms_below(room):
+    files = [name for name in CODE if name.startswith(f"{room}/")]
+    assert files and {name: wrong for name in files if (wrong := imported(name) & ABOVE[room])} == {}
+
+
 def test_names_fit_every_system():
     """Windows: no forbidden letters or names, no trailing dot or blank, nothing that differs by case alone."""
     for name in FILES:
