@@ -1,22 +1,15 @@
-"""ComfyUI's front-end in a headless Chromium: shared by the tests that need one."""
+"""Workflows in ComfyUI's front-end: opened, run, photographed; shared by the tests with a browser."""
 
 import itertools
-import json
 import os
-import shutil
-import urllib.request
 from pathlib import Path
 
 from realdenoise.headless.run import read_workflow
 from shipped import FOLDER
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = os.environ.get("REALDENOISE_SCREENSHOTS", "")
 """A folder for screenshots to look at."""
-SIZE = {"width": 1700, "height": 1300}
 FRESH = itertools.count(5000, 100)
-READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
 RUN = """async () => {
   window.finished = "";
   window.previews = 0;
@@ -36,12 +29,6 @@ ERRORS = """() => ({
 })"""
 PINK = (255, 0, 255)
 """What the classic canvas draws around a node that failed."""
-
-
-def set_option(comfyui, name: str, value: object) -> None:
-    data = json.dumps({name: value}).encode()
-    request = urllib.request.Request(f"{comfyui.address}/settings", data, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30).close()
 
 
 def open_workflow(page, name: str) -> None:

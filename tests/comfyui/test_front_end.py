@@ -4,22 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, ERRORS, FLAGS, FRESH, PINK, READY, SIZE, open_workflow, run, screenshot, set_option
+from browser import ERRORS, FRESH, PINK, open_workflow, run, screenshot
 from PIL import Image
 from realdenoise.headless.convert import to_prompt
 from realdenoise.headless.run import CLASSES, read_workflow
 from shipped import FILES, FOLDER, smaller
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM:
-        pytest.skip("needs Chromium; CHROMIUM names it")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=["classic", "vue"], scope="module")
@@ -29,11 +18,8 @@ def mode(request):
 
 @pytest.fixture(scope="module")
 def page(comfyui, browser, mode):
-    set_option(comfyui, "Comfy.TutorialCompleted", True)
-    set_option(comfyui, "Comfy.VueNodes.Enabled", mode == "vue")
-    opened = browser.new_page(viewport=SIZE)
-    opened.goto(comfyui.address)
-    opened.wait_for_function(READY, timeout=90_000)
+    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
+    opened = comfyui.open_editor(browser)
     yield opened
     opened.close()
 
