@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ def check_image(image: Tensor, name: str = "image") -> Tensor:
     return image
 
 
-def check_shape(image: object, name: str = "image") -> None:
+def check_shape(image: Any, name: str = "image") -> None:
     """The part of `check_image` that takes no time. Raises as it does."""
     if not isinstance(image, Tensor):
         raise TypeError(f"{name} must be an IMAGE tensor [B,H,W,C], got {type(image).__name__}.")
