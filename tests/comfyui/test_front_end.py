@@ -92,6 +92,37 @@ def test_one_click_shows_text_and_slider(page):
     assert box.locator("img").nth(1).evaluate(style)[0] == "normal" and box.locator(".line").is_visible()
 
 
+COLOURS = """(element) => ["color", "backgroundColor"].map((name) =>
+    getComputedStyle(element)[name].match(/[\\d.]+/g).slice(0, 3).map(Number))"""
+
+
+def luminance(colour: list[float]) -> float:
+    """Relative luminance of an sRGB colour of 0 to 255 (WCAG 2.1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_on_nodes_is_readable(comfyui, browser, mode, theme):
+    """Contrast of at least 4.5 to 1, as WCAG 2.1 asks for."""
+    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
+    comfyui.set_option("Comfy.ColorPalette", theme)
+    page = comfyui.open_editor(browser)
+    try:
+        open_workflow(page, "denoise_photo")
+        iso = next(w for w in widgets(page) if w["kind"] == "RealDenoiseSamplePhoto" and w["name"] == "iso")
+        change(page, iso["node"], iso["index"], next(FRESH))
+        assert run(page) == "success"
+        box = page.locator(".realdenoise-text", has_text="blind").first
+        box.wait_for()
+        low, high = sorted(luminance(colour) for colour in box.evaluate(COLOURS))
+        screenshot(page, f"{mode}_{theme}_theme")
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+    finally:
+        comfyui.set_option("Comfy.ColorPalette", "dark")
+        page.close()
+
+
 def test_a_loop_shows_previews_of_its_steps(page):
     open_workflow(page, "heat_and_score")
     make_small(page, "heat_and_score")
