@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from .level import DenoiseError
@@ -49,6 +50,9 @@ def read_deep(path: Path) -> Tensor:
         raise DenoiseError(f"'{path}' is damaged (it is cut short); get a whole copy of it.")
     try:
         with av.open(io.BytesIO(content), format=DECODERS[content[:4]]) as container:
+            stream, limit = container.streams.video[0], 2 * (Image.MAX_IMAGE_PIXELS or 0)  # what Pillow refuses too
+            if limit and stream.width * stream.height > limit:
+                raise DenoiseError(f"'{path}' has more than {limit // 10**6} million pixels; cut it into parts first.")
             frame = next(container.decode(video=0))
     except (av.error.FFmpegError, StopIteration) as error:
         raise DenoiseError(f"'{path}' is damaged or of an unusual kind ({error}); save it again.") from error

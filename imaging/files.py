@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import torch
@@ -200,11 +200,15 @@ def as_gray(image: Tensor) -> Tensor:
 
 
 def inside(root: Path, name: str) -> Path:
-    """A file below a folder. Raises PictureError for a name that leads out of it."""
-    path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()):
+    """A file below a folder, by a name that means the same on every system; links in the folder are followed.
+
+    Raises:
+        PictureError: the name leads out of the folder ('..'), is absolute, or names a drive or a network share.
+    """
+    spelled = PureWindowsPath(name)  # knows drives and shares, and both kinds of slash
+    if "\0" in name or ".." in spelled.parts or spelled.anchor:
         raise PictureError(f"'{name}' leads out of the folder {root.name}; use a name inside it.")
-    return path
+    return root.resolve() / name
 
 
 def next_number(first: Path) -> int:

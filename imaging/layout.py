@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,15 +25,20 @@ def check_image(image: Tensor, name: str = "image") -> Tensor:
     Raises:
         TypeError: not a tensor. ValueError: wrong shape, empty, or NaN/infinity inside.
     """
+    check_shape(image, name)
+    if not all(math.isfinite(end) for end in value_range(image)):
+        raise ValueError(f"{name} contains NaN or infinity; repair it before this node, for example by clamping.")
+    return image
+
+
+def check_shape(image: Any, name: str = "image") -> None:
+    """The part of `check_image` that takes no time. Raises as it does."""
     if not isinstance(image, Tensor):
         raise TypeError(f"{name} must be an IMAGE tensor [B,H,W,C], got {type(image).__name__}.")
     if image.ndim != 4 or image.shape[-1] not in (1, 3, 4):
         raise ValueError(f"{name} must be [B,H,W,C] with 1, 3 or 4 channels, got shape {tuple(image.shape)}.")
     if image.numel() == 0:
         raise ValueError(f"{name} is empty (shape {tuple(image.shape)}); give at least one frame of one pixel.")
-    if not all(math.isfinite(end) for end in value_range(image)):
-        raise ValueError(f"{name} contains NaN or infinity; repair it before this node, for example by clamping.")
-    return image
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from .level import DenoiseError
 
 SMALLEST = 31
 """Pixels a side below which nothing is left after AlexNet's strides."""
+BACKBONE = "alexnet-owt-7be5be79.pth"
+"""AlexNet's weights, which the package takes from torch's cache, or from the network when they are not there."""
 
 
 @lru_cache(maxsize=1)
@@ -20,21 +23,20 @@ def _network() -> Any:
         from lpips import LPIPS  # type: ignore[import-not-found]
     except ImportError as error:
         raise ImportError("LPIPS needs an optional package; install it with: pip install lpips") from error
-    try:
-        return LPIPS(net="alex", verbose=False).eval()
-    except OSError as error:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if not (folder / BACKBONE).is_file():  # nothing is downloaded behind the user's back
         raise DenoiseError(
-            f"LPIPS could not fetch AlexNet's weights ({error}); try again with a connection, or switch LPIPS off."
-        ) from error
+            f"LPIPS needs AlexNet's weights, which are not in {folder}; fetch them once in a terminal with: "
+            "python -c \"import lpips; lpips.LPIPS(net='alex')\""
+        )
+    return LPIPS(net="alex", verbose=False).eval()
 
 
 def lpips(reference: Tensor, image: Tensor) -> Tensor:
     """[B,H,W,C] twice, [0,1] scale → [B] LPIPS (AlexNet, version 0.1), float64; 0 = equal.
 
-    The package fetches AlexNet's weights on first use.
-
     Raises:
-        ImportError: the package is not installed. DenoiseError: AlexNet's weights cannot be fetched.
+        ImportError: the package is not installed. DenoiseError: AlexNet's weights are not in torch's cache.
         ValueError: a side below 31 pixels.
     """
     if min(image.shape[1:3]) < SMALLEST:

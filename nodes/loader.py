@@ -16,6 +16,29 @@ NO_ADAPTER = "none"
 GRAY_MODELS = ("per channel", "luma only")
 
 
+def _adapter_inputs(adapters: list[str]) -> dict:
+    return {
+        "adapter": (
+            adapters,
+            {
+                "default": NO_ADAPTER,
+                "tooltip": "A small correction from Train Denoiser, made for this denoiser: files in models/denoisers "
+                "whose names end in '_lora'.",
+            },
+        ),
+        "adapter_strength": (
+            "FLOAT",
+            {
+                "default": 1.0,
+                "min": -2.0,
+                "max": 2.0,
+                "step": 0.05,
+                "tooltip": "How much of the adapter is added: 1 as it was trained, 0 nothing.",
+            },
+        ),
+    }
+
+
 @node("Load Denoiser", category="Denoisers", aliases=("model", "checkpoint", "weights", "denoise model"))
 class LoadDenoiser:
     """The start of every workflow: one socket for every network."""
@@ -80,26 +103,7 @@ class LoadDenoiser:
                     },
                 ),
             },
-            "optional": {
-                "adapter": (
-                    adapters,
-                    {
-                        "default": NO_ADAPTER,
-                        "tooltip": "A small correction from Train Denoiser, made for this denoiser: files in "
-                        "models/denoisers whose names end in '_lora'.",
-                    },
-                ),
-                "adapter_strength": (
-                    "FLOAT",
-                    {
-                        "default": 1.0,
-                        "min": -2.0,
-                        "max": 2.0,
-                        "step": 0.05,
-                        "tooltip": "How much of the adapter is added: 1 as it was trained, 0 nothing.",
-                    },
-                ),
-            },
+            "optional": _adapter_inputs(adapters),
         }
 
     @classmethod

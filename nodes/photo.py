@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import host
-from ..imaging.files import PictureInfo, inside, next_number, save_picture
+from ..imaging.files import PictureError, PictureInfo, inside, next_number, save_picture
 from ..imaging.layout import check_image
 from ..imaging.raw import DEVELOPMENTS, PHOTO_SUFFIXES, load_photo
 from .registry import node
@@ -14,6 +14,7 @@ from .widgets import choice
 
 PHOTO = "PHOTO_INFO"
 LIKE_THE_PHOTO = "like the photo"
+MISSING = "photo '{}' does not exist in the input folder; copy it there, or choose another one."
 FORMATS = {
     "PNG, 8 bit": (".png", 8),
     "PNG, 16 bit": (".png", 16),
@@ -63,7 +64,7 @@ class LoadPhoto:
     @classmethod
     def VALIDATE_INPUTS(cls, photo):  # noqa: N802
         """A file that has come after the list was made is fine too."""
-        return True if _path(photo).is_file() else f"photo '{photo}' does not exist in the input folder."
+        return True if _path(photo).is_file() else MISSING.format(photo)
 
     @classmethod
     def IS_CHANGED(cls, photo):  # noqa: N802
@@ -73,7 +74,10 @@ class LoadPhoto:
 
     def load(self, photo, raw="sRGB"):
         """Gray pictures get three equal channels, which other nodes expect."""
-        image, info = load_photo(_path(photo), raw)
+        path = _path(photo)
+        if not path.is_file():
+            raise PictureError(MISSING.format(photo))
+        image, info = load_photo(path, raw)
         return (image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image), info
 
 

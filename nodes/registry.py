@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .arguments import checked
+
 PREFIX = "RealDenoise"
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
@@ -25,6 +27,7 @@ def node(name: str, category: str, aliases: tuple[str, ...] = ()) -> Callable[[t
             raise ValueError(f"node id {node_id} is registered twice.")
         cls.CATEGORY = f"RealDenoise/{category}"
         cls.SEARCH_ALIASES = list(aliases)
+        setattr(cls, cls.FUNCTION, checked(cls, getattr(cls, cls.FUNCTION)))
         NODE_CLASS_MAPPINGS[node_id] = cls
         NODE_DISPLAY_NAME_MAPPINGS[node_id] = name
         return cls

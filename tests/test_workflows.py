@@ -42,6 +42,26 @@ def test_every_node_is_known_and_names_its_pack(name):
             assert node["properties"]["cnr_id"] == "realdenoise", kind
 
 
+def test_every_node_appears_in_a_workflow():
+    used = {node["type"] for name in FILES for node in load(name)["nodes"]}
+    assert set(NODE_CLASS_MAPPINGS) - used == set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_seeds_are_fixed_and_the_sample_feeds_it(name):
+    """One click runs it on a fresh install, and a second click does not change it."""
+    nodes = load(name)["nodes"]
+    kinds = {node["type"] for node in nodes if node["mode"] == 0}
+    assert "RealDenoiseSamplePhoto" in kinds or not any(kind.startswith("Load") for kind in kinds)
+    for node in nodes:
+        if node["type"] in NODE_CLASS_MAPPINGS:
+            places = [name for name, _ in saved_widgets(node["type"])]
+            controls = [v for place, v in zip(places, node["widgets_values"], strict=False) if place == "control"]
+            assert set(controls) <= {"fixed"}, node["type"]
+        if node["type"] in ("LoadImage", "RealDenoiseLoadPhoto"):
+            assert node["mode"] == 2, "a picture of the user's own is not there yet"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_saved_widgets_fit_the_nodes(name):
     """Widgets are saved by position; one forgotten in the middle shifts all that follow without an error."""

@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).parent))  # helpers of the tests
 COMFYUI = os.environ.get("COMFYUI_PATH", "")
 START_SECONDS = 120
+RUN_SECONDS = 600
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
@@ -32,22 +34,31 @@ def post(url: str, content: dict | None = None) -> dict:
 
 
 class Server:
-    """address: where it listens. base: its folder with input, output and models."""
+    """address: where it listens. base: its folder with input, output and models. process: its number."""
 
-    def __init__(self, address: str, base: Path) -> None:
-        self.address, self.base = address, base
+    def __init__(self, address: str, base: Path, process: int) -> None:
+        self.address, self.base, self.process = address, base, process
 
-    def run(self, prompt: dict) -> dict:
-        """Queue an API-format workflow and wait for its end; → its history entry."""
+    def queue(self, prompt: dict) -> str:
+        """Queue an API-format workflow; → its id."""
         queued = post(f"{self.address}/prompt", {"prompt": prompt})
         assert queued["node_errors"] == {}
-        for _ in range(600):
-            history = post(f"{self.address}/history/{queued['prompt_id']}").get(queued["prompt_id"])
+        return queued["prompt_id"]
+
+    def wait(self, prompt_id: str, pause: float = 0.2) -> dict:
+        """Wait for the end of a queued workflow; → its history entry."""
+        end = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < end:
+            history = post(f"{self.address}/history/{prompt_id}").get(prompt_id)
             if history and history["status"]["completed"]:
                 return history
             assert not history or history["status"]["status_str"] != "error", history["status"]["messages"]
-            time.sleep(0.2)
+            time.sleep(pause)
         raise AssertionError("the workflow did not end")
+
+    def run(self, prompt: dict) -> dict:
+        """Queue an API-format workflow and wait for its end; → its history entry."""
+        return self.wait(self.queue(prompt))
 
     def set_option(self, name: str, value: object) -> None:
         """Set one of the front-end's settings, for editors that are opened from now on."""
@@ -60,6 +71,10 @@ class Server:
         page.goto(self.address)
         page.wait_for_function(READY, timeout=90_000)
         return page
+
+    def log(self) -> list[str]:
+        """What the server has written so far."""
+        return (self.base / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +103,7 @@ def comfyui(tmp_path_factory):
             except (urllib.error.URLError, OSError):
                 assert server.poll() is None and time.monotonic() < end, (base / "log.txt").read_text()[-2000:]
                 time.sleep(0.5)
-        yield Server(address, base)
+        yield Server(address, base, server.pid)
     finally:
         server.terminate()
         server.wait(20)

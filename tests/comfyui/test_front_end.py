@@ -1,35 +1,49 @@
 """The shipped workflows in ComfyUI's real front-end, classic and Vue nodes, in a headless Chromium."""
 
-import itertools
-from pathlib import Path
+import io
 
+import numpy as np
 import pytest
+from browser import ERRORS, FRESH, PINK, open_workflow, run, screenshot
+from PIL import Image
 from realdenoise.headless.convert import to_prompt
 from realdenoise.headless.run import CLASSES, read_workflow
-
-FOLDER = Path(__file__).resolve().parents[2] / "workflows"
-FILES = sorted(path.stem for path in FOLDER.glob("*.json"))
-FRESH = itertools.count(5000, 100)
-RUN = """async () => {
-  window.finished = "";
-  app.api.addEventListener("execution_success", () => (window.finished = "success"));
-  app.api.addEventListener("execution_error", (event) => (window.finished = event.detail.exception_message));
-  await app.queuePrompt(0, 1);
-}"""
+from shipped import FILES, FOLDER, smaller
 
 
 @pytest.fixture(params=["classic", "vue"], scope="module")
-def page(comfyui, browser, request):
-    comfyui.set_option("Comfy.VueNodes.Enabled", request.param == "vue")
+def mode(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def page(comfyui, browser, mode):
+    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
     opened = comfyui.open_editor(browser)
     yield opened
     opened.close()
 
 
-def open_workflow(page, name: str) -> None:
+def widgets(page) -> list[dict]:
+    return page.evaluate("""app.graph.nodes.flatMap((node) => (node.widgets ?? []).map((widget, index) =>
+        ({ node: node.id, kind: node.type, index, name: widget.name, value: widget.value })))""")
+
+
+def change(page, node: int, index: int, value: object) -> None:
     page.evaluate(
-        "content => app.loadGraphData(content, true, true, 'shipped')", read_workflow(FOLDER / f"{name}.json")
+        "([node, index, value]) => (app.graph.getNodeById(node).widgets[index].value = value)", [node, index, value]
     )
+
+
+def make_small(page, name: str) -> None:
+    for widget in widgets(page):
+        value = smaller(name, widget["name"], widget["value"])
+        if widget["kind"] == "RealDenoiseTrainDenoiser" and widget["name"] == "steps":
+            value = 2
+        if widget["kind"] == "RealDenoiseHeatScheduler" and widget["name"] == "iterations":
+            value = 4
+        if value != widget["value"]:
+            change(page, widget["node"], widget["index"], value)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -48,13 +62,22 @@ def test_the_front_end_reads_a_workflow_as_we_do(page, name):
         assert read == node["inputs"], node["class_type"]
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_every_workflow_runs_and_no_node_is_marked(page, mode, name):
+    open_workflow(page, name)
+    make_small(page, name)
+    assert run(page) == "success"
+    assert page.evaluate(ERRORS) == {"marked": [], "failed": None, "refused": []}
+    assert page.locator(".p-toast-message-error, .comfy-error-report").count() == 0
+    pixels = np.asarray(Image.open(io.BytesIO(screenshot(page, f"{mode}_{name}"))).convert("RGB"))
+    assert not (pixels == PINK).all(axis=-1).any()
+
+
 def test_one_click_shows_text_and_slider(page):
     open_workflow(page, "denoise_photo")
-    change = "iso => app.graph.nodes.find(n => n.type == 'RealDenoiseSamplePhoto').widgets[1].value = iso"
-    page.evaluate(change, next(FRESH))  # nodes that ComfyUI finds in its cache show nothing
-    page.evaluate(RUN)
-    page.wait_for_function("window.finished", timeout=120_000)
-    assert page.evaluate("window.finished") == "success"
+    iso = next(w for w in widgets(page) if w["kind"] == "RealDenoiseSamplePhoto" and w["name"] == "iso")
+    change(page, iso["node"], iso["index"], next(FRESH))  # nodes that ComfyUI finds in its cache show nothing
+    assert run(page) == "success"
     page.wait_for_function("[...document.querySelectorAll('.realdenoise-text')].some(e => /blind/.test(e.textContent))")
     box = page.locator(".realdenoise-compare.full")
     page.wait_for_function("[...document.querySelectorAll('.realdenoise-compare img')].every(e => e.naturalWidth > 0)")
@@ -67,6 +90,66 @@ def test_one_click_shows_text_and_slider(page):
     assert box.locator(".toggle").inner_text() == "slider" and box.locator(".line").is_hidden()
     box.locator(".toggle").click()
     assert box.locator("img").nth(1).evaluate(style)[0] == "normal" and box.locator(".line").is_visible()
+
+
+COLOURS = """(element) => ["color", "backgroundColor"].map((name) =>
+    getComputedStyle(element)[name].match(/[\\d.]+/g).slice(0, 3).map(Number))"""
+
+
+def luminance(colour: list[float]) -> float:
+    """Relative luminance of an sRGB colour of 0 to 255 (WCAG 2.1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_on_nodes_is_readable(comfyui, browser, mode, theme):
+    """Contrast of at least 4.5 to 1, as WCAG 2.1 asks for."""
+    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
+    comfyui.set_option("Comfy.ColorPalette", theme)
+    page = comfyui.open_editor(browser)
+    try:
+        open_workflow(page, "denoise_photo")
+        iso = next(w for w in widgets(page) if w["kind"] == "RealDenoiseSamplePhoto" and w["name"] == "iso")
+        change(page, iso["node"], iso["index"], next(FRESH))
+        assert run(page) == "success"
+        box = page.locator(".realdenoise-text", has_text="blind").first
+        box.wait_for()
+        low, high = sorted(luminance(colour) for colour in box.evaluate(COLOURS))
+        screenshot(page, f"{mode}_{theme}_theme")
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+    finally:
+        comfyui.set_option("Comfy.ColorPalette", "dark")
+        page.close()
+
+
+def test_a_loop_shows_previews_of_its_steps(page):
+    open_workflow(page, "heat_and_score")
+    make_small(page, "heat_and_score")
+    seed = next(w for w in widgets(page) if w["kind"] == "RealDenoiseStartDenoising" and w["name"] == "seed")
+    noise = next(w for w in widgets(page) if w["kind"] == "RealDenoiseAddNoise" and w["name"] == "seed")
+    for widget in (seed, noise):
+        change(page, widget["node"], widget["index"], next(FRESH))
+    assert run(page) == "success" and page.evaluate("window.previews") > 0
+
+
+def test_a_missing_model_is_said_on_the_node_that_names_it(page):
+    open_workflow(page, "denoise_photo")
+    (name,) = [w for w in widgets(page) if w["kind"] == "RealDenoiseLoadDenoiser" and w["name"] == "denoiser"]
+    change(page, name["node"], name["index"], "gone.safetensors")
+    page.evaluate("app.queuePrompt(0, 1)")
+    page.wait_for_function("Object.keys(app.lastNodeErrors ?? {}).length > 0", timeout=30_000)
+    assert page.evaluate(ERRORS)["refused"] == [name["node"]]
+    page.keyboard.press("Escape")
+
+
+def test_an_error_is_said_on_the_node_where_it_happened(page):
+    open_workflow(page, "compare_denoisers")
+    (amount,) = [w for w in widgets(page) if w["kind"] == "RealDenoiseAddNoise" and w["name"] == "amount"]
+    change(page, amount["node"], amount["index"], 1000)
+    assert "0 to 255" in run(page)
+    assert int(page.evaluate(ERRORS)["failed"]) == amount["node"]
+    page.keyboard.press("Escape")
 
 
 def test_our_widgets_are_not_saved(page):

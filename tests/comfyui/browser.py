@@ -1,0 +1,54 @@
+"""Workflows in ComfyUI's front-end: opened, run, photographed; shared by the tests with a browser."""
+
+import itertools
+import os
+from pathlib import Path
+
+from realdenoise.headless.run import read_workflow
+from shipped import FOLDER
+
+PICTURES = os.environ.get("REALDENOISE_SCREENSHOTS", "")
+"""A folder for screenshots to look at."""
+FRESH = itertools.count(5000, 100)
+RUN = """async () => {
+  window.finished = "";
+  window.previews = 0;
+  if (!window.watched) {
+    window.watched = true;
+    app.api.addEventListener("execution_success", () => (window.finished = "success"));
+    app.api.addEventListener("execution_error", (event) => (window.finished = event.detail.exception_message));
+    app.api.addEventListener("b_preview_with_metadata", () => (window.previews += 1));
+    app.api.addEventListener("b_preview", () => (window.previews += 1));
+  }
+  await app.queuePrompt(0, 1);
+}"""
+ERRORS = """() => ({
+  marked: app.graph.nodes.filter((node) => node.has_errors).map((node) => node.id),
+  failed: app.lastExecutionError?.node_id ?? null,
+  refused: Object.keys(app.lastNodeErrors ?? {}).map(Number),
+})"""
+PINK = (255, 0, 255)
+"""What the classic canvas draws around a node that failed."""
+
+
+def open_workflow(page, name: str) -> None:
+    content = read_workflow(FOLDER / f"{name}.json")
+    page.evaluate("content => app.loadGraphData(content, true, true, 'shipped')", content)
+
+
+def run(page, seconds: float = 300) -> str:
+    """Press Run and wait; → 'success', or what the error dialog says."""
+    page.evaluate(RUN)
+    page.wait_for_function("window.finished", timeout=1000 * seconds)
+    return page.evaluate("window.finished")
+
+
+def screenshot(page, name: str) -> bytes:
+    """The whole workflow on the screen as PNG; kept if somebody wants to look at it."""
+    page.evaluate("app.canvas.fitViewToSelectionAnimated?.(); app.canvas.setDirty(true, true)")
+    page.wait_for_timeout(700)
+    picture = page.screenshot()
+    if PICTURES:
+        Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        (Path(PICTURES) / f"{name}.png").write_bytes(picture)
+    return picture
