@@ -82,12 +82,16 @@ def train_from_folders(
         trained = trainer.run(monitor, row)
     finally:
         trained = trainer.result()
-        words = metadata(recipe, trained)
-        if student is None:
-            save_network(trained.state, weights, words)
-        else:
-            save_adapter(trained.state, weights, words | {"started from": recipe.init})
+        _save(recipe, trained, weights, adapter=student is not None)
     return trained, weights
+
+
+def _save(recipe: Recipe, trained: Trained, weights: Path, adapter: bool) -> None:
+    words = metadata(recipe, trained)
+    if adapter:
+        save_adapter(trained.state, weights, words | {"started from": recipe.init})
+    else:
+        save_network(trained.state, weights, words)
 
 
 def _adapter_student(recipe: Recipe, rank: int) -> Student:
