@@ -42,9 +42,7 @@ class TemporalBlend:
         if not 0 <= strength < 1:
             raise ValueError(f"temporal strength must be at least 0 and below 1, got {strength}.")
         self.strength = strength
-        self._noisy: Tensor | None = None
-        self._result: Tensor | None = None
-        self._worth: Tensor | None = None
+        self._past: tuple[Tensor, Tensor, Tensor] | None = None  # noisy, result, how many frames it is worth
         self._variance, self._age = 0.0, 0
 
     def __call__(self, noisy: Tensor, clean: Tensor) -> Tensor:
@@ -54,17 +52,18 @@ class TemporalBlend:
         if self._age % MEASURED_EVERY == 0:
             self._variance = float(estimate_sigma(noisy).square().mean())
         self._age += 1
-        if self._noisy is not None and self._result is not None and self._noisy.shape == noisy.shape:
-            flow = motion(self._result, result)
+        if self._past is not None and self._past[0].shape == noisy.shape:
+            noisy_before, result_before, worth_before = self._past
+            flow = motion(result_before, result)
             places = pixel_grid(result) + flow
-            past = sample(self._result, places, "bicubic")
-            past_worth = sample(self._worth, places, "bilinear")
-            moved = sample(self._noisy, places, "bilinear")
+            past = sample(result_before, places, "bicubic")
+            past_worth = sample(worth_before, places, "bilinear")
+            moved = sample(noisy_before, places, "bilinear")
             trust = stillness(moved, noisy, result, kept_variance(flow), self._variance)
             weight = trust * inside(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
             result = (1 - weight) * result + weight * past
             worth = 1 / ((1 - weight).square() + weight.square() / past_worth)
-        self._noisy, self._result, self._worth = noisy, result, worth
+        self._past = noisy, result, worth
         return result.to(clean.dtype)
 
 
