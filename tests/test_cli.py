@@ -198,6 +198,7 @@ class TestOtherCommands:
     )
     def test_run_explains_itself(self, capsys, content, words, message):
         Path("w.json").write_text(content)
+        Image.new("RGB", (4, 4)).save("a.png")
         assert main(["run", "w.json", *words]) == 1
         assert message in complaint(capsys)
 

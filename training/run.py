@@ -89,7 +89,7 @@ def train_from_folders(
 def _save(recipe: Recipe, trained: Trained, weights: Path, adapter: bool) -> None:
     words = metadata(recipe, trained)
     if adapter:
-        save_adapter(trained.state, weights, words | {"started from": recipe.init})
+        save_adapter(trained.state, weights, words)
     else:
         save_network(trained.state, weights, words)
 
@@ -126,6 +126,8 @@ def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
         "hours": f"{progress.seconds / 3600:.2f}",
         "validation_psnr": f"{progress.best:.2f}",
         "torch": torch.__version__,
+        **({"started from": recipe.init} if recipe.init else {}),
+        **({"teacher": f"{recipe.teacher}, share {recipe.teacher_share:g}"} if recipe.teacher else {}),
         **({"notes": recipe.notes} if recipe.notes else {}),
     }
 
