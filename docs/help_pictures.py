@@ -20,8 +20,13 @@ TARGET = ROOT / "web" / "docs" / "pictures"
 LONGEST, QUALITY = 720, 86
 PLACE = (slice(None), slice(40, 200), slice(60, 276))
 """Eyes and nose of the cat."""
+FRAME = 12
+"""Of the sample clip: the disc is within PLACE."""
 
-from realdenoise.imaging.labelled_grid import labelled_grid  # noqa: E402  # only now there is a realdenoise
+from realdenoise.host_video import clip_of  # noqa: E402  # only now there is a realdenoise
+from realdenoise.imaging.charts import Series, line_chart  # noqa: E402
+from realdenoise.imaging.labelled_grid import labelled_grid  # noqa: E402
+from realdenoise.imaging.video_reader import read_video  # noqa: E402
 
 
 def call(node: str, **given: Any) -> dict[str, Any]:
@@ -163,6 +168,55 @@ def ensemble() -> torch.Tensor:
     return row(network=run(network()), filter=run(filtered()), three_to_one=run(both))
 
 
+@cache
+def clip() -> dict[str, Any]:
+    return call("SampleClip")
+
+
+@cache
+def steadied(temporal: float) -> Any:
+    return call("DenoiseVideo", denoiser=network(), video=clip()["noisy"], temporal=temporal)["video"]
+
+
+def frames(video: Any) -> list[torch.Tensor]:
+    return [frame[PLACE] for frame in read_video(clip_of(video))]
+
+
+def sample_clip() -> torch.Tensor:
+    shown = [frames(clip()[twin])[number] for twin in ("noisy", "clean") for number in (4, 8, FRAME)]
+    return labelled_grid(shown, [f"{twin}, frame {n}" for twin in ("noisy", "clean") for n in (5, 9, FRAME + 1)], 3)
+
+
+def video() -> torch.Tensor:
+    """Above a frame, below by how much its error differs from that of the frame before."""
+    truth = frames(clip()["clean"])
+    shown, changes = {}, {}
+    for name, kind in (("noisy", clip()["noisy"]), ("temporal 0", steadied(0.0)), ("temporal 0.75", steadied(0.75))):
+        now = frames(kind)
+        errors = [now[number] - truth[number] for number in (FRAME - 1, FRAME)]
+        shown[name], changes[f"flicker × 8, {name}"] = now[FRAME], (8 * (errors[1] - errors[0])).abs().clamp(0, 1)
+    return labelled_grid([*shown.values(), *changes.values()], [*shown, *changes], 3)
+
+
+def video_meter() -> torch.Tensor:
+    """What the node measures at several settings of Denoise Video."""
+    strengths = (0.0, 0.3, 0.6, 0.9)
+    truth = clip()["clean"]
+    noisy_one = call("VideoMeter", video=clip()["noisy"], reference=truth)["flicker"]
+    found = [call("VideoMeter", video=steadied(t), reference=truth)["flicker"] for t in strengths]
+    return line_chart(
+        [Series("denoised", strengths, found), Series("noisy", strengths, [noisy_one] * 4, style="reference")],
+        title="Flicker of the sample clip",
+        x_label="temporal of Denoise Video",
+        y_label="flicker, 0–255 scale",
+        width=720,
+        height=400,
+        dark=True,
+        x_ticks=strengths,
+        y_range=(0.0, 1.1 * noisy_one),
+    )
+
+
 RECIPES: dict[str, Callable[[], torch.Tensor]] = {
     "AddNoise": kinds_of_noise,
     "AutoTune": lambda: call("AutoTune", denoiser=filtered(), image=white(), candidates=5)["chart"],
@@ -178,6 +232,7 @@ RECIPES: dict[str, Callable[[], torch.Tensor]] = {
     "DamageMask": damage,
     "DenoiseControl": controlled,
     "DenoiseImage": lambda: row(noisy=noisy(), strength_half=run(network(), strength=0.5), clean=run(network())),
+    "DenoiseVideo": video,
     "DenoiseWithPrior": with_prior,
     "EDMScheduler": scheduler_chart("EDMScheduler"),
     "Ensemble": ensemble,
@@ -193,6 +248,7 @@ RECIPES: dict[str, Callable[[], torch.Tensor]] = {
     "RealWorldInterpolationSampler": sampled,
     "ResidualInspector": lambda: call("ResidualInspector", noisy=noisy(), denoised=run(network()))["sheet"],
     "SampleLoop": lambda: call("TrajectoryStrip", images=walk(), reference=clean(), side=180)["strip"],
+    "SampleClip": sample_clip,
     "SamplePhoto": lambda: row(noisy=noisy(), clean=clean()),
     "SavePhoto": depth,
     "SchedulerStep": stepped,
@@ -206,6 +262,7 @@ RECIPES: dict[str, Callable[[], torch.Tensor]] = {
     "TrajectoryStrip": lambda: call("TrajectoryStrip", images=walk(), reference=clean(), columns=4, side=180)["strip"],
     "UncertaintyMap": doubt,
     "VarianceStabilise": stabilised,
+    "VideoMeter": video_meter,
     "ZeroShot": lambda: row(
         noisy=white(), learnt_from_itself=run(call("ZeroShot", iterations=300)["denoiser"], white())
     ),
