@@ -17,7 +17,6 @@ from .widgets import choice, integer, real
 
 FORMATS = {
     "MP4, H.264": (".mp4", "libx264"),
-    "MP4, H.265": (".mp4", "libx265"),
     "MP4, AV1": (".mp4", "libsvtav1"),
     "WebM, VP9": (".webm", "libvpx-vp9"),
     "MKV, FFV1 (lossless)": (".mkv", "ffv1"),

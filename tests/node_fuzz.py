@@ -15,7 +15,7 @@ from realdenoise.nodes import NODE_CLASS_MAPPINGS
 MOST = {
     **{"steps": 3, "runs": 2, "draws": 3, "levels": 3, "steps_per_level": 2, "iterations": 3, "candidates": 3},
     **{"masks": 1, "repeats": 2, "width": 24, "height": 24, "batch_size": 2, "minutes": 0.0, "crop": 16, "batch": 2},
-    **{"zoom": 2, "side": 40},
+    **{"zoom": 2, "side": 40, "frames": 2},
 }
 """Settings whose whole range would take minutes: fuzzed up to here, or up to their minimum if that is more."""
 WORDS = st.sampled_from(["", "a", "gaussian: 15", "10, 25", "x, y, z", "no: such, thing", "{n} {", "☃", "12;13", "1e9"])
@@ -53,6 +53,11 @@ def _scheduler(name: str) -> Any:
     return node_calls.call(f"RealDenoise{name}Scheduler", torch.zeros(1), **few)[0]
 
 
+def _clip() -> Any:
+    """A video of two frames; written anew, as its folder may have vanished."""
+    return node_calls.call("RealDenoiseSampleClip", torch.zeros(1), frames=2)[0]
+
+
 def _state(picture: torch.Tensor, name: str) -> Any:
     start = NODE_CLASS_MAPPINGS["RealDenoiseStartDenoising"]()
     settings = {"sigma": 20.0, "seed": 0, "width": 8, "height": 8, "batch_size": 1, "first_frame": 0}
@@ -78,6 +83,8 @@ def _socket(kind: str, picture: torch.Tensor, draw: Any) -> Any:
         return node_calls.call("RealDenoiseLoopOpen", picture, state=_state(picture, "DDIM"))[0]
     if kind == "DENOISE_TABLE":
         return _table()
+    if kind == "VIDEO":
+        return _clip()
     return {"DENOISER": node_calls.Darker(), "PHOTO_INFO": PictureInfo()}[kind]
 
 

@@ -51,6 +51,11 @@ def results() -> list[str]:
     return sorted(path.relative_to("out").as_posix() for path in files)
 
 
+def finished() -> list[str]:
+    """Results under their own names; files that are still being written have a dot before theirs."""
+    return [name for name in results() if not name.rsplit("/", 1)[-1].startswith(".")]
+
+
 def manifest() -> dict[str, dict[str, str]]:
     """Rows by file; every file at most once."""
     with Path("out/manifest.csv").open(newline="") as stream:
@@ -231,7 +236,7 @@ def killed_when(count: int, seconds: float) -> None:
     code = RUN + "main(['batch', 'in', 'out', '--denoiser', 'nlm', '--sigma', '10', '--retries', '0'])"
     run = subprocess.Popen([sys.executable, "-c", code, str(ROOT)], stdout=-3, stderr=-3)
     end = time.monotonic() + seconds
-    while len(results()) < count and run.poll() is None:
+    while len(finished()) < count and run.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
@@ -248,7 +253,7 @@ def test_many_small_files_with_faults_and_killed_twice(count, monkeypatch):
     stamps: dict[str, int] = {}
     for part in (4, 2):
         killed_when(len(good) // part, 60 + count)
-        done = [name for name in results() if not name.rsplit("/", 1)[-1].startswith(".")]
+        done = finished()
         assert len(good) // part <= len(done) < len(good) and set(done) <= set(good)
         now = {name: (Path("out") / name).stat().st_mtime_ns for name in done}
         assert stamps.items() <= now.items()  # what was done is not done again

@@ -119,9 +119,9 @@ def test_the_measured_level_is_the_mean_so_far(tmp_path, monkeypatch):
     [
         ({"denoiser": 3}, "must come from a node like Load Denoiser"),
         ({"video": torch.zeros(1, 2, 2, 3)}, "must come from a node like Load Video"),
-        ({"format": "GIF"}, "is unknown; choose one of"),
-        ({"strength": 2.0}, "between 0 and 1"),
-        ({"temporal": 1.0}, "below 1"),
+        ({"format": "GIF"}, "format is 'GIF'; choose one of"),
+        ({"strength": 2.0}, "strength is 2.0; give a number from 0 to 1"),
+        ({"temporal": 1.0}, "temporal is 1.0; give a number from 0 to 0.95"),
         ({"video": FileClip("input/none.mp4")}, "none.mp4"),
     ],
 )

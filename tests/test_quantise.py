@@ -183,9 +183,9 @@ def test_sizes_of_ridnet(kind, megabytes):
     assert weight_bytes(smaller) / 1e6 == pytest.approx(megabytes, abs=0.035)
 
 
-@pytest.mark.skipif("ridnet" not in bundled(), reason="no RIDNet weights in this checkout")
-def test_int8_costs_the_bundled_ridnet_at_most_a_tenth_of_a_decibel():
-    denoiser = load_denoiser("ridnet", device="cpu", precision="fp32")
+@pytest.mark.parametrize("name", ["dncnn_color_blind", "interpolation_unet"])
+def test_int8_costs_bundled_weights_at_most_a_tenth_of_a_decibel(name):
+    denoiser = load_denoiser(name, device="cpu", precision="fp32")
     pictures = [load_sample(sample)[:, 100:196, 100:196] for sample in ("cat", "coffee")]
     _, comparison = quantise_denoiser(denoiser, "int8", gaussian_probes(pictures, 25 / 255, denoiser.spec), limit=0.1)
     assert comparison.drop < 0.1

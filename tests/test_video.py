@@ -187,7 +187,7 @@ def test_only_the_part_that_is_wanted(tmp_path):
         convert_video(FileClip(str(tmp_path / "a.mkv"), window=(9.0, 1.0)), tmp_path / "c.mkv", lambda image: image)
 
 
-@pytest.mark.parametrize("codec, suffix", [("libx265", ".mp4"), ("libvpx-vp9", ".webm"), ("ffv1", ".mkv")])
+@pytest.mark.parametrize("codec, suffix", [("libsvtav1", ".mp4"), ("libvpx-vp9", ".webm"), ("ffv1", ".mkv")])
 def test_frames_in_memory_become_a_file(tmp_path, codec, suffix):
     if codec not in av.codecs_available:
         pytest.skip(f"this FFmpeg has no {codec}")
@@ -200,7 +200,7 @@ def test_frames_in_memory_become_a_file(tmp_path, codec, suffix):
     assert (again - 0.5 * images).abs().mean() < (0.002 if codec == "ffv1" else 0.015)  # 4:2:0 halves the colours
     with av.open(str(target)) as reader:
         assert float(reader.streams.video[0].average_rate) == pytest.approx(24000 / 1001, rel=1e-3)
-        assert reader.streams.video[0].codec.canonical_name == {"libx265": "hevc", "libvpx-vp9": "vp9"}.get(
+        assert reader.streams.video[0].codec.canonical_name == {"libsvtav1": "av1", "libvpx-vp9": "vp9"}.get(
             codec, codec
         )
     assert heard(target)[0] == pytest.approx(4 * 1001 / 24000, abs=0.05)  # sound ends with the pictures
