@@ -9,7 +9,7 @@ from realdenoise.cli import main
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.sample_photos import load_sample
 from realdenoise.models.classical.base import classical
-from realdenoise.models.loader import bundled, load_denoiser
+from realdenoise.models.loader import load_denoiser
 from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.networks.interpolation_unet import InterpolationUNet
 from realdenoise.models.networks.ridnet import RIDNet
