@@ -8,24 +8,15 @@ from realdenoise.imaging.level import DenoiseError
 from realdenoise.models.contract import Spec
 from realdenoise.training.network import make_teacher
 from realdenoise.training.objectives import Student, Teacher, objectives
-from realdenoise.training.recipe import RecipeError, recipe_from
+from realdenoise.training.recipe import RecipeError
 from realdenoise.training.run import train_from_folders
 from realdenoise.training.samples import Batch
 from realdenoise.training.validation import probes_from_pictures
 from skimage import data
+from tiny_training import recipe
 from torch import nn
 
-CONTENT = {
-    "name": "pupil",
-    "network": "DnCNN",
-    "objective": "regression",
-    "options": {"depth": 4, "width": 12},
-    "data": {"clean": ["pictures"], "crop": 32, "batch": 4},
-    "noise": [{"kind": "gaussian", "low": 15, "high": 35}],
-    "schedule": {"steps": 100, "learning_rate": 5e-3},
-    "optimiser": {"ema": 0.9},
-    "validation": {"every": 50, "pictures": 2, "crop": 64},
-}
+LONGER = {"schedule": {"steps": 100, "learning_rate": 5e-3}, "validation": {"every": 50, "pictures": 2, "crop": 64}}
 NAN = float("nan")
 
 
@@ -81,7 +72,7 @@ def root(tmp_path):
 
 
 def test_a_student_learns_from_its_teacher_alone(root, tmp_path):
-    plan = recipe_from({**CONTENT, "teacher": "interpolation_unet", "teacher_share": 1.0})
+    plan = recipe(**LONGER, teacher="interpolation_unet", teacher_share=1.0)
     trained, _ = train_from_folders(plan, tmp_path / "out", root=root, precision="fp32")
     noisy = 20 * np.log10(255 / 25)
     assert trained.progress.best > noisy + 3.5
@@ -89,17 +80,17 @@ def test_a_student_learns_from_its_teacher_alone(root, tmp_path):
 
 def test_a_teacher_that_cannot_be(root):
     with pytest.raises(RecipeError, match=r"'teacher' is for the objectives interpolation and regression"):
-        recipe_from({**CONTENT, "objective": "noise2noise", "teacher": "interpolation_unet"})
+        recipe(objective="noise2noise", teacher="interpolation_unet")
     with pytest.raises(RecipeError, match=r"'teacher_share' must be between 0 and 1"):
-        recipe_from({**CONTENT, "teacher_share": 1.5})
-    plan = recipe_from({**CONTENT, "teacher": "nobody.safetensors"})
+        recipe(teacher_share=1.5)
+    plan = recipe(teacher="nobody.safetensors")
     with pytest.raises(DenoiseError, match=r"nobody\.safetensors.*--teacher"):
         make_teacher(plan, root, torch.device("cpu"))
 
 
 def test_validation_sees_the_kinds_the_recipe_names():
     kinds = [{"kind": "salt_and_pepper", "low": 10, "high": 10}, {"kind": "gaussian", "low": 50, "high": 50}]
-    plan = recipe_from({**CONTENT, "validation": {"crop": 64, "noise": kinds}})
+    plan = recipe(validation={"crop": 64, "noise": kinds})
     white, impulses, strong = probes_from_pictures(plan, [data.chelsea()[:96, 100:196]])
     assert (white.sigma, impulses.sigma) == (25 / 255, None) and strong.sigma == pytest.approx(50 / 255)
     changed = (impulses.noisy != impulses.clean).float().mean()
