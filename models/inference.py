@@ -31,7 +31,7 @@ class InferenceNetwork:
             return placed
         weights = tuple(_state(weight) for weight in placed.parameters())
         if self._made is None or weights != self._weights:
-            network = fused(placed) if self._fuses else placed
+            network = fused(placed, self._dtype) if self._fuses else placed
             self._made = _compile(network) if self._compiled else network
             self._weights = weights
         return self._made

@@ -12,13 +12,13 @@ from realdenoise.models.networks.interpolation_unet import InterpolationUNet
 from realdenoise.models.quantise import quantised
 from torch import nn
 
-pytestmark = pytest.mark.skipif(
-    not can_fuse(torch.device("cpu"), torch.bfloat16), reason="this CPU does not multiply bfloat16"
-)
+CPU = torch.device("cpu")
+needs_bf16 = pytest.mark.skipif(not can_fuse(CPU, torch.bfloat16), reason="this CPU does not multiply bfloat16")
+TYPES = [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)]
 
 
-def half(network, *inputs):
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+def answer(network, dtype, *inputs):
+    with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         return network(*inputs).float()
 
 
@@ -27,36 +27,51 @@ def error(result, exact):
     return float((result - exact).square().mean().sqrt() / exact.square().mean().sqrt())
 
 
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_chain_is_bit_equal_to_autocast(batch_norm):
+def test_a_chain_is_bit_equal(batch_norm, dtype):
     torch.manual_seed(0)
     network = DnCNN(depth=6, width=16, batch_norm=batch_norm).eval()
     picture = torch.rand(2, 3, 33, 47).contiguous(memory_format=torch.channels_last)
-    twin = fused(network)
+    twin = fused(network, dtype)
     assert sum(isinstance(module, FusedConvolution) for module in twin.modules()) == (1 if batch_norm else 5)
-    assert torch.equal(half(twin, picture), half(network, picture))
+    assert torch.equal(answer(twin, dtype, picture), answer(network, dtype, picture))
+
+
+def residual_networks(frames):
+    """Networks whose residual blocks are joined, and what they are given beside the picture."""
+    number = torch.full((frames,), 0.3)
+    unet = InterpolationUNet(width=16, blocks=(1, 1, 2))
+    return [(unet.eval(), number), (DRUNet(widths=(8, 8, 16, 16), blocks=1).eval(), number.view(-1, 1, 1, 1))]
 
 
 @pytest.mark.parametrize("frames", [1, 2])
+def test_residual_networks_are_the_same_in_float32(frames):
+    torch.manual_seed(0)
+    picture = torch.rand(frames, 3, 40, 48)
+    for network, extra in residual_networks(frames):
+        twin = fused(network, torch.float32)
+        assert any(isinstance(module, FusedConvolution) for module in twin.modules())
+        plain, joined = (answer(n, torch.float32, picture, extra) - picture for n in (network, twin))
+        assert error(joined, plain) < 2e-6
+
+
+@needs_bf16
+@pytest.mark.parametrize("frames", [1, 2])
 def test_residual_networks_are_as_exact_as_autocast(frames):
     torch.manual_seed(0)
-    picture, number = torch.rand(frames, 3, 40, 48), torch.full((frames,), 0.3)
-    cases = [
-        (InterpolationUNet(width=16, blocks=(1, 1, 2)), number),
-        (DRUNet(widths=(8, 8, 16, 16), blocks=1), number.view(-1, 1, 1, 1)),
-    ]
-    for network, extra in cases:
-        network.eval()
-        with torch.no_grad():
-            exact = network(picture, extra) - picture
-        before, after = (error(half(n, picture, extra) - picture, exact) for n in (network, fused(network)))
+    picture = torch.rand(frames, 3, 40, 48)
+    for network, extra in residual_networks(frames):
+        exact = answer(network, torch.float32, picture, extra) - picture
+        twins = (network, fused(network, torch.bfloat16))
+        before, after = (error(answer(n, torch.bfloat16, picture, extra) - picture, exact) for n in twins)
         assert after < 1.1 * before < 0.05
 
 
 def test_the_network_itself_is_left_as_it_was():
     network = DnCNN(depth=4, width=8)
     before = list(network.model)
-    twin = fused(network)
+    twin = fused(network, torch.float32)
     assert list(network.model) == before and not any(isinstance(m, FusedConvolution) for m in network.modules())
     assert twin.model[6].weight is network.model[6].weight  # the last convolution has no ReLU: shared
 
@@ -64,17 +79,18 @@ def test_the_network_itself_is_left_as_it_was():
 @pytest.mark.parametrize("change", [lambda n: quantised(n, "int8"), lambda n: adapted(n, rank=2)])
 def test_stored_and_adapted_weights_keep_their_own_layers(change):
     network = change(DnCNN(depth=4, width=16))
-    assert not any(isinstance(module, FusedConvolution) for module in fused(network).modules())
+    assert not any(isinstance(module, FusedConvolution) for module in fused(network, torch.float32).modules())
 
 
 def test_unusual_convolutions_keep_their_own_layers():
     layers = [nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), nn.ReLU(), nn.Conv2d(3, 3, 3, padding="same")]
     network = nn.Sequential(*layers, nn.ReLU())
-    assert [type(module) for module in fused(network)] == [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU]
+    assert [type(module) for module in fused(network, torch.float32)] == [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU]
 
 
-def test_a_denoiser_follows_its_weights():
-    denoiser = load_denoiser("interpolation_unet", device="cpu", precision="bf16")
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=needs_bf16)])
+def test_a_denoiser_follows_its_weights(precision):
+    denoiser = load_denoiser("interpolation_unet", device="cpu", precision=precision)
     picture = torch.rand(1, 3, 64, 64)
     first = denoiser(picture, Level())
     assert torch.equal(denoiser(picture, Level()), first)

@@ -38,19 +38,19 @@ class Block(nn.Module):
         y = self.conv1(x) * (1 + self.scale(embedding)[:, :, None, None])
         return x + self.conv2(F.relu(y))
 
-    def fused_twin(self) -> nn.Module:
+    def fused_twin(self, dtype: torch.dtype) -> nn.Module:
         """See `models.fused`."""
-        return FusedBlock(self) if is_plain(self.conv1) and is_plain(self.conv2) else self
+        return FusedBlock(self, dtype) if is_plain(self.conv1) and is_plain(self.conv2) else self
 
 
 class FusedBlock(nn.Module):
     """The same in two passes over memory instead of five: the scale of one embedding goes into the kernels."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, dtype: torch.dtype) -> None:
         super().__init__()
         self.block = block
-        self.conv1 = FusedConvolution(block.conv1, rectified=True)
-        self.conv2 = FusedConvolution(block.conv2)
+        self.conv1 = FusedConvolution(block.conv1, dtype, rectified=True)
+        self.conv2 = FusedConvolution(block.conv2, dtype)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         if embedding.shape[0] > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ..fused import FusedConvolution, is_plain
@@ -21,19 +22,19 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + self.res(x)
 
-    def fused_twin(self) -> nn.Module:
+    def fused_twin(self, dtype: torch.dtype) -> nn.Module:
         """See `models.fused`."""
         first, _, second = self.res
-        return FusedResidualBlock(first, second) if is_plain(first) and is_plain(second) else self
+        return FusedResidualBlock(first, second, dtype) if is_plain(first) and is_plain(second) else self
 
 
 class FusedResidualBlock(nn.Module):
     """The same in two passes over memory instead of four."""
 
-    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+    def __init__(self, first: nn.Module, second: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        self.first = FusedConvolution(first, rectified=True)  # type: ignore[arg-type]
-        self.second = FusedConvolution(second)  # type: ignore[arg-type]
+        self.first = FusedConvolution(first, dtype, rectified=True)  # type: ignore[arg-type]
+        self.second = FusedConvolution(second, dtype)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.first(x), plus=x)
