@@ -62,8 +62,8 @@ def _spans(length: int, tile: int, halo: int) -> list[Span]:
     ]
 
 
-def plan(height: int, width: int, tile: int, halo: int, multiple: int = 1) -> list[Tile]:
-    """Tiles that cover the picture exactly once.
+def plan(height: int, width: int, tile: int | tuple[int, int], halo: int, multiple: int = 1) -> list[Tile]:
+    """Tiles that cover the picture exactly once. tile: side of the kept part, or its height and width.
 
     Tile size and halo are rounded up to `multiple` (the network's size multiple), so that every window starts on the
     same grid as the whole picture would and strided layers sample the same pixels. Windows end at the picture's
@@ -72,10 +72,11 @@ def plan(height: int, width: int, tile: int, halo: int, multiple: int = 1) -> li
     Raises:
         ValueError: a size below 1 or a negative halo.
     """
-    if min(height, width, tile, multiple) < 1 or halo < 0:
+    tall, wide = (tile, tile) if isinstance(tile, int) else tile
+    if min(height, width, tall, wide, multiple) < 1 or halo < 0:
         raise ValueError(f"cannot tile {height}x{width} with tile {tile}, halo {halo}, multiple {multiple}.")
-    tile, halo = round_up(tile, multiple), round_up(halo, multiple)
-    return [Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)]
+    tall, wide, halo = (round_up(value, multiple) for value in (tall, wide, halo))
+    return [Tile(rows, columns) for rows in _spans(height, tall, halo) for columns in _spans(width, wide, halo)]
 
 
 def split_tile(tile: Tile, halo: int, multiple: int, height: int, width: int) -> list[Tile]:

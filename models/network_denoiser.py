@@ -22,7 +22,7 @@ from .inference import InferenceNetwork
 from .placement import Placement
 from .precision import pick_dtype
 from .tile_queue import SMALLEST_TILE, TileQueue
-from .tile_side import best_side, pixel_bytes
+from .tile_side import best_sides, pixel_bytes
 
 BATCHING = ("cuda", "mps", "xpu")
 TOGETHER = 1 << 20
@@ -112,7 +112,7 @@ class NetworkDenoiser:
         """Denoise [1,C,H,W] into `clean`, which holds the only whole picture that is made."""
         height, width = image.shape[-2:]
         halo, multiple = self._halo(), self.spec.multiple
-        tiles = plan(height, width, self._tile_side(height, width), halo, multiple)
+        tiles = plan(height, width, self._tile_sides(height, width), halo, multiple)
         monitor.note("tiles", len(tiles))
         monitor.note("halo", halo if len(tiles) > 1 else 0)
         if level.sigma is not None:
@@ -158,11 +158,11 @@ class NetworkDenoiser:
             return exact
         return min(exact, UNKNOWN_HALO) if self.spec.halo_half is None else self.spec.halo_half
 
-    def _tile_side(self, height: int, width: int) -> int:
-        """Side of the kept part of a tile."""
+    def _tile_sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the kept part of a tile."""
         if self.tile:
-            return max(self.tile, SMALLEST_TILE)
+            return (max(self.tile, SMALLEST_TILE),) * 2
         free = self.placement.free_bytes()
         if self.spec.global_statistics and height * width * pixel_bytes(self.spec, self.dtype) <= free / 2:
-            return max(height, width)
-        return best_side(self.spec, self._halo(), self.placement.device, self.dtype, free)
+            return height, width
+        return best_sides(self.spec, self._halo(), self.placement.device, self.dtype, free, height, width)

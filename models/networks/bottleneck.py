@@ -59,8 +59,8 @@ class BottleneckShape:
 
     @property
     def activation_bytes(self) -> int:
-        """Peak bytes of activations per pixel: three copies of the features at half resolution, two of the picture."""
-        return 4 * (3 * self.width // 4 + 2 * self.channels)
+        """Peak bytes of activations per pixel, measured as seven copies of the features at half resolution."""
+        return 7 * self.width + 8 * self.channels
 
 
 def bottleneck_shape(state: StateDict) -> BottleneckShape:

@@ -51,7 +51,7 @@ def _spec(weights: Weights) -> Spec:
         conditioning="none",
         channels=shape.planes_in,
         radius=shape.depth,
-        activation_bytes=2 * 4 * shape.width,
+        activation_bytes=3 * 4 * shape.width,
         map_bytes=4 * shape.width,
     )
 

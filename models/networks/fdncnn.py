@@ -44,7 +44,7 @@ def _spec(weights: Weights) -> Spec:
         channels=shape.planes_out,
         radius=shape.depth,
         sigma_range=SIGMA_RANGE,
-        activation_bytes=2 * 4 * shape.width,
+        activation_bytes=3 * 4 * shape.width,
         map_bytes=4 * shape.width,
     )
 

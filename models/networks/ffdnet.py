@@ -62,7 +62,7 @@ def _spec(weights: Weights) -> Spec:
         multiple=FACTOR,
         radius=FACTOR * shape.depth + 1,
         sigma_range=SIGMA_RANGE,
-        activation_bytes=2 * 4 * shape.width // FACTOR**2,
+        activation_bytes=3 * 4 * shape.width // FACTOR**2,
         map_bytes=4 * shape.width // FACTOR**2,
     )
 

@@ -168,7 +168,7 @@ def _spec(weights: Weights) -> Spec:
         channels=channels,
         multiple=2 ** len(blocks),
         radius=receptive_radius(blocks) + median,
-        activation_bytes=5 * width * 4,
+        activation_bytes=8 * width,
         map_bytes=width,  # at half the resolution
     )
 

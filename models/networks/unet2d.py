@@ -171,7 +171,7 @@ def _spec(weights: Weights) -> Spec:
         multiple=config.multiple,
         global_statistics=True,
         sigma_range=(noise.sigma(0), noise.sigma(noise.train_steps - 1)),
-        activation_bytes=64 * config.block_out_channels[0],
+        activation_bytes=88 * config.block_out_channels[0],
         classes=config.classes,
         unconditional=config.null_class or not config.conditional,
     )
