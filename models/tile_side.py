@@ -11,7 +11,7 @@ CPU_ACTIVATIONS = 2 << 30
 """Bytes that the activations of one window may take on the CPU, however much is free."""
 MAPPED_BYTES = 30 << 20
 """From 32 MiB on, the C library gets every layer's output anew from the kernel, which has to clear it page by page."""
-MAPPED_COST = {torch.float32: 1.15}
+MAPPED_COST = {torch.float32: 1.25}
 MAPPED_COST_HALF = 1.7
 """How much longer a layer takes then, measured on two cores of an Intel Xeon with AMX."""
 STEP = 64
