@@ -96,12 +96,16 @@ def pack(network: nn.Module) -> dict[str, Tensor]:
 
 
 def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart."""
-    scales = {key.removesuffix(SCALE): state[key] for key in state if key.removesuffix(SCALE) in state and SCALE in key}
+    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart.
+
+    Only eight-bit integers have scales: other networks, too, may call a tensor so.
+    """
+    eight_bit = {key for key, value in state.items() if value.dtype == torch.int8 and key + SCALE in state}
+    scales = {key + SCALE for key in eight_bit}
     return {
-        key: value.float() * scales[key] if key in scales else value
+        key: value.float() * state[key + SCALE] if key in eight_bit else value
         for key, value in state.items()
-        if key.removesuffix(SCALE) not in scales or not key.endswith(SCALE)
+        if key not in scales
     }
 
 
