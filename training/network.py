@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..imaging.level import DenoiseError
+from ..imaging.randomness import seeded
 from ..models.loader import bundled, find_file, load_network
 from ..models.registry import Weights, architectures
 from .objectives import Student, Teacher
@@ -33,8 +34,7 @@ def make_student(recipe: Recipe) -> Student:
         elif spec.architecture != recipe.network:
             raise RecipeError(f"the weights '{recipe.init}' are of {spec.architecture}, not of {recipe.network}.")
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+        with seeded(recipe.seed):
             network = architecture.create(**{k: _tuple(v) for k, v in recipe.options.items()})  # type: ignore[misc]
         card = architecture.describe(network)
         spec = replace(architecture.spec(Weights(network.state_dict(), card)), card=card)
