@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..imaging.level import DenoiseError
+from .spandrel_bridge import file_names
 from .weight_file import write_weights
 
 Kind = Literal["bf16", "fp16", "int8"]
@@ -92,7 +93,7 @@ def pack(network: nn.Module) -> dict[str, Tensor]:
         name, _, part = key.partition(".original")
         plain = name.replace("parametrizations.", "")
         packed[plain + SCALE if part == "1" else plain] = value.contiguous()
-    return packed
+    return file_names(network, packed)
 
 
 def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from ..imaging.level import DenoiseError
 from ..imaging.randomness import seeded
 from ..models.loader import bundled, find_file, load_network
 from ..models.registry import Weights, architectures
+from ..models.saving import check_savable
 from .objectives import Student, Teacher
 from .recipe import Recipe, RecipeError
 from .samples import under
@@ -21,6 +22,7 @@ def make_student(recipe: Recipe) -> Student:
 
     Raises:
         RecipeError: unknown network, one that cannot be made from options, or `init` of an unrelated architecture.
+        DenoiseError: `init` that cannot be loaded, or of a network that no file can hold.
     """
     known = {a.name: a for a in architectures() if a.create is not None}
     if recipe.network not in known:
@@ -28,6 +30,7 @@ def make_student(recipe: Recipe) -> Student:
     architecture = known[recipe.network]
     if recipe.init:
         network, spec = load_network(find_file(recipe.init), stay_small=False)
+        check_savable(network, spec)
         if spec.architecture in architecture.adopt:
             network = architecture.adopt[spec.architecture](network)
             spec = architecture.spec(Weights(network.state_dict()))
