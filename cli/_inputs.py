@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
     """The denoiser that the options choose, on their device or the given one."""
     from ..models.loader import load_denoiser
 
-    return load_denoiser(
+    denoiser = load_denoiser(
         args.denoiser,
         device=device or args.device,
         precision=args.precision,
@@ -87,6 +88,17 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
         strength=args.adapter_strength,
         compiled=args.compile,
     )
+    warn_if_slow(denoiser)
+    return denoiser
+
+
+def warn_if_slow(denoiser) -> None:
+    """Say it when the precision that was asked for is only emulated here."""
+    from ..models.network_denoiser import NetworkDenoiser
+
+    slow = denoiser.why_slow() if isinstance(denoiser, NetworkDenoiser) else None
+    if slow is not None:
+        print(f"{denoiser.spec.name}: {slow}.", file=sys.stderr)
 
 
 def positive(text: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,3 +24,14 @@ def normal(shape: tuple[int, ...], seed: int, step: int = 0, first_frame: int = 
         for index in range(shape[0])
     ]
     return torch.from_numpy(np.stack(frames)) if frames else torch.zeros(shape)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, what torch draws on the CPU starts from `seed`; afterwards everybody's random numbers go on as before.
+
+    `torch.manual_seed` would also start those of the GPUs anew, for everything else that runs in this process.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

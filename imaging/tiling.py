@@ -41,6 +41,11 @@ class Tile:
     columns: Span
 
     @property
+    def kept(self) -> tuple[int, int]:
+        """Height and width of what is kept of it."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    @property
     def window(self) -> tuple[int, int]:
         """Height and width of what the network sees."""
         return (

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..imaging.level import DenoiseError
+from ..imaging.randomness import seeded
 from .quantise import is_quantised
 from .weight_file import read_weights
 
@@ -55,8 +56,7 @@ def adapted(network: nn.Module, rank: int = RANK, seed: int = 0) -> nn.Module:
     layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
     if not layers:
         raise DenoiseError("this denoiser has no convolutions to adapt; train it as a whole.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for layer in layers:
             low_rank = LowRank(layer.weight, rank).to(layer.weight.device)
             parametrize.register_parametrization(layer, "weight", low_rank)

@@ -20,7 +20,7 @@ from .channels import fit_channels, restore_channels
 from .contract import Spec
 from .inference import InferenceNetwork
 from .placement import Placement
-from .precision import pick_dtype
+from .precision import pick_dtype, why_slow
 from .tile_queue import SMALLEST_TILE, TileQueue
 from .tile_side import best_sides, pixel_bytes
 
@@ -68,6 +68,10 @@ class NetworkDenoiser:
         self.dtype = pick_dtype(placement.device, precision, spec.half, spec.fp16)
         self._inference = InferenceNetwork(network, placement.device, self.dtype, compiled)
 
+    def why_slow(self) -> str | None:
+        """Words for a chosen precision that the device only emulates; None where it is as fast as one expects."""
+        return why_slow(self.placement.device, self.dtype)
+
     def reading(self, spec: Spec) -> NetworkDenoiser:
         """The same network in the same place, described otherwise."""
         other = copy.copy(self)
@@ -104,6 +108,8 @@ class NetworkDenoiser:
             for frame in range(planes.shape[0]):
                 one = slice(frame, frame + 1)
                 self._frame(planes[one], level.frames(frame, frame + 1), monitor.part(frame, len(planes)), clean[one])
+        if (slow := self.why_slow()) is not None:
+            monitor.note("slow", slow)
         monitor.note("seconds", time.perf_counter() - started)
         monitor.note("device", str(self.placement.device))
         return restore_channels(clean, image.shape[1])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..imaging.level import DenoiseError
+from .spandrel_bridge import file_names
 from .weight_file import write_weights
 
 Kind = Literal["bf16", "fp16", "int8"]
@@ -92,16 +93,20 @@ def pack(network: nn.Module) -> dict[str, Tensor]:
         name, _, part = key.partition(".original")
         plain = name.replace("parametrizations.", "")
         packed[plain + SCALE if part == "1" else plain] = value.contiguous()
-    return packed
+    return file_names(network, packed)
 
 
 def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart."""
-    scales = {key.removesuffix(SCALE): state[key] for key in state if key.removesuffix(SCALE) in state and SCALE in key}
+    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart.
+
+    Only eight-bit integers have scales: other networks, too, may call a tensor so.
+    """
+    eight_bit = {key for key, value in state.items() if value.dtype == torch.int8 and key + SCALE in state}
+    scales = {key + SCALE for key in eight_bit}
     return {
-        key: value.float() * scales[key] if key in scales else value
+        key: value.float() * state[key + SCALE] if key in eight_bit else value
         for key, value in state.items()
-        if key.removesuffix(SCALE) not in scales or not key.endswith(SCALE)
+        if key not in scales
     }
 
 

@@ -17,6 +17,7 @@ from .contract import Denoiser, Spec
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement
 from .quantise import quantised, weight_bytes
+from .saving import check_savable
 
 SEED = 0
 
@@ -101,7 +102,7 @@ def quantise_denoiser(
         place: decides where the new network runs; None = on the device of the old one.
 
     Raises:
-        DenoiseError: no network, quantised already, no probes, or a loss above the limit.
+        DenoiseError: no network, quantised already, no probes, one that no file can hold, or a loss above the limit.
     """
     if not isinstance(denoiser, NetworkDenoiser):
         raise DenoiseError(f"{denoiser.spec.name} is no network and has no weights to quantise; load one from a file.")
@@ -109,6 +110,7 @@ def quantise_denoiser(
         raise DenoiseError("quantisation is measured on pictures; give at least one clean picture.")
     monitor = monitor or Monitor()
     network = quantised(denoiser.network, kind)
+    check_savable(network, denoiser.spec)
     placement = place(network) if place else PlainPlacement(network, denoiser.placement.device)
     smaller = denoiser.moved(network, placement)
     before, after = measure((denoiser, smaller), probes, monitor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -50,6 +50,12 @@ class ForeignNetwork(nn.Module):
         """The size the network is given for a picture of height × width."""
         up = [-(-max(side, self.minimum) // self.multiple) * self.multiple for side in (height, width)]
         return (max(up), max(up)) if self.square else (up[0], up[1])
+
+
+def file_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A network's state under the names of its files: those that spandrel knows, without that of our wrapper."""
+    wrapper = "model." if isinstance(network, ForeignNetwork) else ""
+    return {key.removeprefix(wrapper): value for key, value in state.items()}
 
 
 def pad_to_size(x: Tensor, height: int, width: int) -> Tensor:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ..imaging.level import DenoiseError
 from ..imaging.tiling import Tile
 from ..monitor import Monitor
 
 SMALLEST_TILE = 64
+"""Side of the kept part in pixels. Below it the halo is nearly all of a window, and less of the rest saves nothing."""
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -39,7 +41,7 @@ class TileQueue:
         """Give every tile to `work` and every window [1,C,h,w] of its answer [n,C,h,w] to `add`; how many there were.
 
         Raises:
-            RuntimeError: out of memory even with the smallest tiles, or whatever else `work` raises.
+            DenoiseError: out of memory even with the smallest tiles; or whatever else `work` raises.
         """
         monitor = monitor or Monitor()
         while self._waiting:
@@ -65,16 +67,24 @@ class TileQueue:
             group.append(self._waiting.popleft())
         return group
 
-    @staticmethod
-    def _try(work: Callable[[list[Tile]], Tensor], group: list[Tile]) -> Tensor | None:
-        """None when memory ran out; outside of it nothing of the failed try is alive any more."""
+    def _try(self, work: Callable[[list[Tile]], Tensor], group: list[Tile]) -> Tensor | None:
+        """None when memory ran out and less may do; outside of it nothing of the failed try is alive any more."""
         try:
             return work(group)
         except RuntimeError as error:
-            smallest = len(group) == 1 and min(group[0].window) <= SMALLEST_TILE
-            if smallest or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if len(group) == 1 and not self._splits(group[0]):
+                height, width = group[0].window
+                raise DenoiseError(
+                    f"memory ran out even with the smallest tiles (windows of {width}x{height} pixels); close other "
+                    "programs, or choose another device or a smaller network."
+                ) from error
             return None
+
+    def _splits(self, tile: Tile) -> bool:
+        """Whether smaller ones are worth a try; the network's size multiple may forbid them earlier than the floor."""
+        return max(tile.kept) > SMALLEST_TILE and len(self._split(tile)) > 1
 
     def _shrink(self, group: list[Tile]) -> None:
         """Fewer at once, and a single tile in quarters; those still to come that are as large would fail as well."""

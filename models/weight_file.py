@@ -22,6 +22,8 @@ NESTED = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict"
 """Where training checkpoints keep the network, the averaged weights first."""
 PREFIXES = ("module.", "_orig_mod.", "netG.")
 """What data-parallel training, torch.compile and GAN trainers put before every name."""
+SAFE_TORCH = (2, 6)
+"""Before it, a pickle could run code in spite of weights_only=True (CVE-2025-32434)."""
 REFUSED = ("Unsupported global", "Unsupported class", "Trying to")
 """How torch's restricted unpickler says that a file asks for more than tensors."""
 
@@ -30,7 +32,8 @@ def read_weights(path: Path) -> Weights:
     """The tensors of a weight file, and its metadata (empty for pickles); nothing in a pickle is ever executed.
 
     Raises:
-        DenoiseError: no weight file, corrupt, empty, without tensors, or a pickle that asks for more than tensors.
+        DenoiseError: no weight file, corrupt, empty, without tensors, or a pickle that asks for more than tensors or
+            that this torch cannot read safely.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -52,6 +55,11 @@ def _read_safetensors(path: Path) -> Weights:
 
 
 def _read_pickle(path: Path) -> Weights:
+    if _torch_version() < SAFE_TORCH:
+        raise DenoiseError(
+            f"'{path.name}' is a pickle, which torch {torch.__version__} cannot read without the danger of running "
+            "foreign code; update torch to 2.6 or later, or convert the file to safetensors."
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -68,6 +76,11 @@ def _read_pickle(path: Path) -> Weights:
             ) from error
         raise _unreadable(path, error) from error
     return Weights(_tensors(_network_of(content), path))
+
+
+def _torch_version() -> tuple[int, int]:
+    major, minor = torch.__version__.split(".")[:2]
+    return int(major), int(minor)
 
 
 def _starts_like_a_pickle(path: Path) -> bool:

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..imaging.level import Level
+from ..imaging.randomness import seeded
 from ..monitor import Monitor
 from .contract import Spec
 from .placement import default_device
-from .precision import cpu_has_bf16
+from .precision import pick_dtype
 
 WIDTH = 48
 SMALLEST_SIDE = 8
@@ -90,12 +91,13 @@ class ZeroShotDenoiser:
 
     def _frame(self, noisy: Tensor, monitor: Monitor) -> Tensor:
         device = default_device() if self.device == "auto" else torch.device(self.device)
-        half = device.type == "cuda" or cpu_has_bf16()
+        half = pick_dtype(device, "auto", fp16_is_safe=False) == torch.bfloat16
         # ComfyUI runs nodes in inference mode, whose tensors cannot take part in training: leave it, and copy.
-        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with torch.inference_mode(False), torch.enable_grad():
             picture = noisy.clone().to(device).contiguous(memory_format=torch.channels_last)
-            network = tiny_network(noisy.shape[1]).to(device).to(memory_format=torch.channels_last)
+            with seeded(self.seed):
+                network = tiny_network(noisy.shape[1])
+            network = network.to(device).to(memory_format=torch.channels_last)
             self._train(network, picture, half, monitor)
         with torch.no_grad():
             return (picture - network(picture)).to(noisy.device)
@@ -103,15 +105,17 @@ class ZeroShotDenoiser:
     def _train(self, network: nn.Module, picture: Tensor, half: bool, monitor: Monitor) -> None:
         optimizer = torch.optim.Adam(network.parameters(), self.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.iterations, self.learning_rate / 20)
+        random = torch.Generator().manual_seed(self.seed)
         for step in range(self.iterations):
             with torch.autocast(picture.device.type, torch.bfloat16, enabled=half):  # anew: it caches cast weights
-                loss = zero_shot_loss(network, self._crop(picture))
+                loss = zero_shot_loss(network, self._crop(picture, random))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
             monitor.advance((step + 1) / self.iterations)
 
-    def _crop(self, picture: Tensor) -> Tensor:
-        corner = [int(torch.randint(max(1, side - self.crop + 1), ())) for side in picture.shape[-2:]]
+    def _crop(self, picture: Tensor, random: torch.Generator) -> Tensor:
+        ends = [max(1, side - self.crop + 1) for side in picture.shape[-2:]]
+        corner = [int(torch.randint(end, (), generator=random)) for end in ends]
         return picture[..., corner[0] : corner[0] + self.crop, corner[1] : corner[1] + self.crop]

@@ -6,6 +6,7 @@ from .. import host
 from ..models.card import card_text, full_card
 from ..models.loader import load_denoiser
 from ..models.lora import is_adapter_name
+from ..models.network_denoiser import NetworkDenoiser
 from ..models.precision import PRECISIONS
 from ..models.wrappers.luma import LumaOnly
 from .common import answer
@@ -76,7 +77,7 @@ class LoadDenoiser:
                     {
                         "default": "auto",
                         "tooltip": "Arithmetic of the network. auto: half precision where it is safe and faster, else "
-                        "fp32. bf16 changes the result by about 0.02 dB. fp16 needs a GPU.",
+                        "fp32. bf16 changes the result by a few hundredths of a dB, at most 0.1. fp16 needs a GPU.",
                     },
                 ),
                 "device": (
@@ -126,9 +127,11 @@ class LoadDenoiser:
             adapter=None if adapter == NO_ADAPTER else host.denoiser_file(adapter),
             strength=adapter_strength,
         )
+        slow = loaded.why_slow() if isinstance(loaded, NetworkDenoiser) else None
+        warning = "" if slow is None else f"slow: {slow}\n"
         if gray_model == "luma only" and loaded.spec.channels == 1:
             loaded = LumaOnly(loaded)
-        return answer(card_text(loaded.spec), loaded, full_card(loaded.spec, file))
+        return answer(warning + card_text(loaded.spec), loaded, warning + full_card(loaded.spec, file))
 
 
 host.register_model_folder()

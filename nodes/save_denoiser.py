@@ -8,6 +8,7 @@ from .. import host
 from ..imaging.level import DenoiseError
 from ..models.network_denoiser import NetworkDenoiser
 from ..models.quantise import Stored, save_quantised
+from ..models.saving import check_savable, file_tensors
 from ..models.weight_file import write_weights
 from .common import answer
 from .registry import node
@@ -57,6 +58,7 @@ class SaveDenoiser:
         if overwrite:
             file = file.with_name(name.strip().removesuffix(".safetensors") + ".safetensors")
         network, spec = denoiser.network, denoiser.spec
+        check_savable(network, spec)
         stored = next((module.kind for module in network.modules() if isinstance(module, Stored)), None)
         words = {
             **spec.card,
@@ -68,6 +70,6 @@ class SaveDenoiser:
             save_quantised(file, network, stored, words)
         else:
             kind = KINDS[weights]
-            tensors = network.state_dict().items()
+            tensors = file_tensors(network).items()
             write_weights(file, {k: v.to(kind) if v.is_floating_point() else v for k, v in tensors}, words)
         return answer(f"{file.name}, {file.stat().st_size / 1e6:.2f} MB", str(file))

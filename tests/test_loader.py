@@ -92,6 +92,27 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path, legacy):
     assert trace.exists()
 
 
+@pytest.mark.parametrize("version", ["2.2.0", "2.5.1+cu124", "1.13.1"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin"])
+def test_pickles_are_refused_where_torch_reads_them_unsafely(tmp_path, monkeypatch, version, suffix):
+    """CVE-2025-32434: before 2.6, weights_only=True could be made to run code."""
+    torch.save(small_network().state_dict(), tmp_path / f"net{suffix}")
+    save_file(small_network().state_dict(), tmp_path / "net.safetensors")
+    monkeypatch.setattr(torch, "__version__", version)
+    with pytest.raises(
+        DenoiseError, match=r"net\.\w+' is a pickle, .* torch \d\.\d+.*; update torch to 2\.6.*safetensors"
+    ):
+        load_denoiser(tmp_path / f"net{suffix}")
+    assert_loads(tmp_path / "net.safetensors", small_network())
+
+
+@pytest.mark.parametrize("version", ["2.6.0", "2.10.0a0+git1234", "3.0.0"])
+def test_pickles_are_read_where_torch_is_safe(tmp_path, monkeypatch, version):
+    torch.save(small_network().state_dict(), tmp_path / "net.pth")
+    monkeypatch.setattr(torch, "__version__", version)
+    assert_loads(tmp_path / "net.pth", small_network())
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_plain_pickle_is_refused_and_not_run(tmp_path):
     trace, file = tmp_path / "trace", tmp_path / "evil.ckpt"

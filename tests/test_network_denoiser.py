@@ -109,9 +109,19 @@ def test_out_of_memory_with_several_windows_is_cured_by_fewer(monkeypatch):
     assert len(network.batches) == 6  # no window was halved
 
 
-def test_out_of_memory_on_the_smallest_tile_is_reported():
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        wrap(ForgetfulNetwork(limit=0), radius=0)(torch.rand(1, 3, 40, 40))
+@pytest.mark.parametrize("facts", [{"radius": 0}, {"radius": 70}, {"radius": 64, "multiple": 128}])
+@pytest.mark.parametrize("size", [(40, 40), (200, 300), (1, 500)])
+def test_out_of_memory_on_the_smallest_tile_is_reported(facts, size):
+    """A wide halo keeps every window large, however little of it is kept."""
+    network, tries = ForgetfulNetwork(limit=0), []
+    network.register_forward_pre_hook(lambda *_: tries.append(1) if len(tries) < 12 else pytest.fail("tries forever"))
+    with pytest.raises(DenoiseError, match=r"memory ran out .* smallest tiles .*; close other"):
+        wrap(network, **facts)(torch.rand(1, 3, *size))
+
+
+def test_out_of_memory_on_a_long_narrow_picture_cuts_its_length():
+    network, picture = ForgetfulNetwork(limit=20 * 200), torch.rand(1, 3, 20, 600)
+    assert torch.allclose(wrap(network, tile=1024, radius=0)(picture), picture * 0.5)
 
 
 class OverflowsInHalf(nn.Module):

@@ -17,6 +17,7 @@ from realdenoise.models.quantise import KINDS, pack, quantised, save_quantised, 
 from realdenoise.models.quantise_report import Probe, gaussian_probes, quantise_denoiser
 from realdenoise.models.weight_file import read_weights, write_weights
 from realdenoise.nodes.quantise import QuantiseDenoiser
+from torch import nn
 
 
 def dncnn17():
@@ -74,6 +75,26 @@ def test_the_original_is_left_alone_and_gradients_are_not_needed():
 def test_unpack_leaves_plain_files_alone():
     state = {"scale": torch.ones(2), "a_scale": torch.ones(1), "time_scale": torch.ones(1)}
     assert unpack(state).keys() == state.keys()
+
+
+def test_plain_tensors_beside_others_called_scales_are_left_alone():
+    state = {"gain": torch.rand(3), "gain_scale": torch.rand(3), "a_scale_b": torch.rand(1), "a": torch.rand(1)}
+    unpacked = unpack(state)
+    assert unpacked.keys() == state.keys() and all(torch.equal(unpacked[key], state[key]) for key in state)
+
+
+def test_a_network_of_eight_bits_may_have_tensors_called_scales():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gain, self.gain_scale = nn.Parameter(torch.rand(3)), nn.Parameter(torch.rand(3))
+            self.layer = nn.Conv2d(3, 3, 3)
+
+    network = Scaled()
+    unpacked = unpack(pack(quantised(network, "int8")))
+    assert unpacked.keys() == network.state_dict().keys()
+    assert torch.equal(unpacked["gain"], network.gain) and torch.equal(unpacked["gain_scale"], network.gain_scale)
+    assert torch.allclose(unpacked["layer.weight"], network.layer.weight, atol=2e-3)
 
 
 def test_a_kind_of_its_own_is_refused(tmp_path):

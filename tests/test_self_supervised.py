@@ -7,10 +7,13 @@ from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.models.autotune import auto_tune, hide
 from realdenoise.models.classical.base import classical
 from realdenoise.models.contract import Spec
+from realdenoise.models.lora import adapted
 from realdenoise.models.wrappers.ensemble import EIGHT, SelfEnsemble, WeightedEnsemble, turned, turned_back
 from realdenoise.models.zero_shot import ZeroShotDenoiser, pair_downsample
 from realdenoise.monitor import Monitor
+from realdenoise.training.in_memory import new_student
 from skimage import data
+from torch import nn
 
 SIGMA = 25 / 255
 
@@ -151,3 +154,29 @@ def test_weighted_ensemble_is_the_weighted_mean(cat):
 def test_impossible_weights(weights):
     with pytest.raises(DenoiseError, match="weights"):
         WeightedEnsemble((ShiftsRight(), ShiftsRight()), weights)
+
+
+NETWORK = nn.Sequential(nn.Conv2d(3, 3, 3))
+SEEDED = {
+    "zero-shot": lambda: ZeroShotDenoiser(iterations=1, crop=16, device="cpu")(torch.zeros(1, 3, 32, 32)),
+    "new network": lambda: new_student("DnCNN", 0, {"depth": 3, "width": 4}),
+    "adapter": lambda: adapted(NETWORK),
+}
+
+
+@pytest.mark.parametrize("what", SEEDED)
+def test_seeds_of_ours_leave_the_random_numbers_of_others_alone(monkeypatch, what):
+    """Also those of GPUs, which torch.manual_seed starts anew."""
+    touched = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", touched.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", touched.append)
+    state = torch.random.get_rng_state()
+    SEEDED[what]()
+    assert torch.equal(torch.random.get_rng_state(), state) and touched == []
+
+
+def test_zero_shot_crops_do_not_depend_on_who_else_draws():
+    noisy = torch.rand(1, 3, 48, 48, generator=torch.manual_seed(0))
+    disturbed = Monitor(lambda *_: torch.rand(3))
+    runs = [ZeroShotDenoiser(iterations=4, crop=16, device="cpu")(noisy, Level(), m) for m in (Monitor(), disturbed)]
+    assert torch.equal(*runs)

@@ -13,8 +13,8 @@ from realdenoise.monitor import Monitor
 from realdenoise.training.checkpoint import load_checkpoint
 from realdenoise.training.recipe import RecipeError
 from realdenoise.training.run import train_from_folders
-from realdenoise.training.samples import TensorSource
-from realdenoise.training.trainer import Trainer
+from realdenoise.training.samples import FolderSource, TensorSource
+from realdenoise.training.trainer import Trainer, training_dtype
 from realdenoise.training.validation import probes_from_folders, probes_from_pictures
 from skimage import data
 from tiny_training import GAUSSIAN, make_pictures, recipe, trainer
@@ -61,6 +61,20 @@ def test_a_killed_run_goes_on_bit_for_bit(root, tmp_path, at):
 def test_nothing_to_resume(root, tmp_path):
     with pytest.raises(RecipeError, match="no checkpoint"):
         trainer(recipe(), root, folder=tmp_path, resume=True)
+
+
+def test_fp16_is_refused_for_training_and_never_chosen(root, monkeypatch):
+    """Small gradients would become zero in it."""
+    plan = recipe()
+    source, probes = FolderSource(plan, root), probes_from_folders(plan, root)
+    for device in ("cpu", "cuda"):
+        with pytest.raises(RecipeError, match="precision fp16 .* use bf16, fp32 or auto"):
+            Trainer(plan, source, probes, device=device, precision="fp16")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    monkeypatch.setattr(torch.version, "hip", None)
+    assert training_dtype(torch.device("cuda"), "auto") == torch.float32
+    assert training_dtype(torch.device("cuda"), "bf16") == torch.bfloat16
 
 
 CASES = {

@@ -19,6 +19,8 @@ from ..models.card import STRUCTURE
 from ..models.contract import Spec
 from ..models.lora import RANK, adapted, adapter_tensors, with_adapter
 from ..models.quantise import is_quantised
+from ..models.saving import check_savable
+from ..models.spandrel_bridge import file_names
 from ..monitor import Monitor
 from .checkpoint import save_network
 from .network import make_student
@@ -111,7 +113,8 @@ class Apprentice:
         adapter: learn a low-rank adapter instead of all weights. device, precision: see `Trainer`.
 
     Raises:
-        ValueError: unusable pictures, sizes that differ, a crop larger than they are, or a quantised network.
+        ValueError: unusable pictures, sizes that differ, a crop larger than they are, a quantised network, or one that
+            no file can hold.
     """
 
     def __init__(
@@ -135,6 +138,8 @@ class Apprentice:
             )
         if is_quantised(student.network):
             raise DenoiseError("a quantised denoiser cannot be trained; load the original.")
+        if not adapter:
+            check_savable(student.network, spec)
         self.lesson, self.adapter, self._original = lesson, adapter, student
         self.recipe = lesson.recipe(spec.architecture, objective_for(spec))
         with torch.inference_mode(False):
@@ -159,7 +164,7 @@ class Apprentice:
         if self.adapter:
             save_adapter(trained.state, file, words)
         else:
-            save_network(trained.state, file, words)
+            save_network(file_names(self._original.network, trained.state), file, words)
 
     def network(self) -> tuple[nn.Module, Spec]:
         """A network with the best weights so far, on the CPU, and its spec."""

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from ..imaging.level import DenoiseError
+from ..imaging.randomness import seeded
 from ..models.loader import bundled, find_file, load_network
 from ..models.registry import Weights, architectures
+from ..models.saving import check_savable
 from .objectives import Student, Teacher
 from .recipe import Recipe, RecipeError
 from .samples import under
@@ -20,6 +22,7 @@ def make_student(recipe: Recipe) -> Student:
 
     Raises:
         RecipeError: unknown network, one that cannot be made from options, or `init` of an unrelated architecture.
+        DenoiseError: `init` that cannot be loaded, or of a network that no file can hold.
     """
     known = {a.name: a for a in architectures() if a.create is not None}
     if recipe.network not in known:
@@ -27,14 +30,14 @@ def make_student(recipe: Recipe) -> Student:
     architecture = known[recipe.network]
     if recipe.init:
         network, spec = load_network(find_file(recipe.init), stay_small=False)
+        check_savable(network, spec)
         if spec.architecture in architecture.adopt:
             network = architecture.adopt[spec.architecture](network)
             spec = architecture.spec(Weights(network.state_dict()))
         elif spec.architecture != recipe.network:
             raise RecipeError(f"the weights '{recipe.init}' are of {spec.architecture}, not of {recipe.network}.")
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+        with seeded(recipe.seed):
             network = architecture.create(**{k: _tuple(v) for k, v in recipe.options.items()})  # type: ignore[misc]
         card = architecture.describe(network)
         spec = replace(architecture.spec(Weights(network.state_dict(), card)), card=card)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ..imaging.charts import Series, line_chart
 from ..models.lora import KIND, METADATA, adapted, adapter_tensors
+from ..models.spandrel_bridge import file_names
 from ..monitor import Monitor
 from .checkpoint import Progress, save_network, write_atomically
 from .network import make_student
@@ -82,16 +83,17 @@ def train_from_folders(
         trained = trainer.run(monitor, row)
     finally:
         trained = trainer.result()
-        _save(recipe, trained, weights, adapter=student is not None)
+        _save(recipe, trainer, weights, adapter=student is not None)
     return trained, weights
 
 
-def _save(recipe: Recipe, trained: Trained, weights: Path, adapter: bool) -> None:
+def _save(recipe: Recipe, trainer: Trainer, weights: Path, adapter: bool) -> None:
+    trained = trainer.result()
     words = metadata(recipe, trained)
     if adapter:
         save_adapter(trained.state, weights, words)
     else:
-        save_network(trained.state, weights, words)
+        save_network(file_names(trainer.network, trained.state), weights, words)
 
 
 def _adapter_student(recipe: Recipe, rank: int) -> Student:

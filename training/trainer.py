@@ -46,14 +46,15 @@ class Trainer:
 
     Args:
         recipe: what to do. source: where batches come from. probes: what is validated on.
-        device: where it trains. precision: auto, fp32, bf16 or fp16 (autocast).
+        device: where it trains. precision: auto, fp32 or bf16 (autocast).
         folder: for checkpoints; None = none are written. resume: go on from the one in there.
         student: a network to go on with instead of a fresh one (fine-tuning, adapters).
         root: folder that the recipe's relative `teacher` lies in.
         processes: the others that train with this one, each with batches of its own; None = it is alone.
 
     Raises:
-        RecipeError: an unknown network or objective, or nothing to resume. DenoiseError: an unusable teacher.
+        RecipeError: an unknown network or objective, precision fp16, or nothing to resume. DenoiseError: an unusable
+            teacher.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Trainer:
         self.recipe, self.source, self.probes, self.folder = recipe, source, probes, folder
         self.processes = processes
         self.device = torch.device(device)
-        self.dtype = pick_dtype(self.device, precision)
+        self.dtype = training_dtype(self.device, precision)
         known = objectives()
         if recipe.objective not in known:
             raise RecipeError(
@@ -208,6 +209,13 @@ class Trainer:
         if self.folder is not None and self._writes:
             save_checkpoint(self.folder, self.network, self.average, self.best, self.optimiser, self.progress)
         return time.monotonic()
+
+
+def training_dtype(device: torch.device, precision: str) -> torch.dtype:
+    """The autocast type for training. Raises RecipeError for fp16, in which small gradients become zero."""
+    if precision == "fp16":
+        raise RecipeError("precision fp16 loses small gradients in training; use bf16, fp32 or auto.")
+    return pick_dtype(device, precision, fp16_is_safe=False)
 
 
 def _own_copy(student: Student) -> Student:
