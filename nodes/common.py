@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
@@ -17,6 +19,8 @@ SIGMA_SCALE = 255
 CHART_TEXT = 1.25
 """Text and strokes of charts on nodes, which show them smaller than they are."""
 FULL_SEED = 0xFFFFFFFFFFFFFFFF
+UNKNOWN_STATE = float("nan")
+"""What IS_CHANGED says when a file's name comes through a link, which it is not told: nothing is equal to it."""
 
 
 def seed_input() -> tuple[str, dict[str, Any]]:
@@ -93,6 +97,11 @@ def facts(notes: dict[str, object], image: Tensor) -> str:
     words += [str(notes[name]) for name in ("precision", "device") if name in notes]
     known = ("tiles", "halo", "precision", "device", "seconds")
     return " · ".join(words + [f"{name}: {value}" for name, value in notes.items() if name not in known])
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Changes when one of the files does; for a node's IS_CHANGED."""
+    return " ".join(f"{state.st_mtime_ns}-{state.st_size}" for state in (file.stat() for file in files))
 
 
 def answer(text: str, *outputs: object, **shown: Any) -> dict[str, Any]:
