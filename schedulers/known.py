@@ -13,8 +13,12 @@ from ..imaging.randomness import normal
 from .base import Scheduler, State, draw
 from .variance_preserving import VariancePreserving
 
-BACKWARD_STREAM = 1 << 32
-"""Added to the step number for the noise that leads back up the chain, so that no draw is used twice."""
+BACKWARD_STREAM = 1 << 31
+"""Added to the step number for the noise that leads back up the chain, so that no draw is used twice.
+
+It must fit into 32 bits: NumPy strings the words of longer numbers together, so that step 1 << 32 of frame 0 would draw
+what step 0 of frame 1 draws.
+"""
 
 
 @dataclass(frozen=True, eq=False)
