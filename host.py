@@ -23,6 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .imaging.level import DenoiseError
+from .imaging.names import check_name
 from .models.loader import SUFFIXES, bundled, find_file
 from .models.placement import Placement, PlainPlacement, resolve_device
 from .monitor import Monitor
@@ -184,11 +185,13 @@ def new_denoiser_file(name: str) -> Path:
     In models/denoisers; outside ComfyUI in the first folder of REALDENOISE_MODELS, else in 'output'.
 
     Raises:
-        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', or one that starts with '.'.
+        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', one that starts with '.', or
+            one that some system cannot write.
     """
     stem = name.strip().removesuffix(".safetensors")
     if not re.fullmatch(r"[\w\-][\w\-. ]*", stem):
         raise DenoiseError(f"'{name}' cannot be a file name; use letters, digits, '-' and '_' only.")
+    check_name(stem)
     if is_hosted():
         root = Path(_comfy("folder_paths").get_folder_paths(MODEL_FOLDER)[0])
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import host
 from ..imaging.files import PictureError, PictureInfo, inside, next_number, save_picture
 from ..imaging.layout import check_image
+from ..imaging.names import to_save
 from ..imaging.raw import DEVELOPMENTS, PHOTO_SUFFIXES, load_photo
 from .common import UNKNOWN_STATE, state_of
 from .registry import node
@@ -129,7 +130,7 @@ class SavePhoto:
         if format != LIKE_THE_PHOTO:
             suffix, bits = FORMATS[format]
             info = replace(info, bits=bits)
-        first = inside(host.folder("output"), filename_prefix)
+        first = to_save(host.folder("output"), filename_prefix)
         first.parent.mkdir(parents=True, exist_ok=True)
         number = next_number(first)
         files = [first.parent / f"{first.name}_{number + index:05}_{suffix}" for index in range(len(image))]

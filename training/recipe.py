@@ -6,9 +6,11 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, get_type_hints
 
+from ..imaging.level import DenoiseError
+from ..imaging.names import check_name
 from ..imaging.noise import NOISE_KINDS
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -191,12 +193,23 @@ class Recipe:
     notes: str = ""
 
     def __post_init__(self) -> None:
+        _require(
+            _names_a_file(self.name), "name", f"is {self.name!r}; files are called after it, so use letters and '_'"
+        )
         _require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
         if self.data.pairs:
             check_pairs_suffice(self.objective)
         _require(0 <= self.teacher_share <= 1, "teacher_share", "must be between 0 and 1")
         taught = not self.teacher or self.objective in TAUGHT
         _require(taught, "teacher", f"is for the objectives {' and '.join(TAUGHT)}; leave it out or choose one of them")
+
+
+def _names_a_file(name: str) -> bool:
+    try:
+        check_name(name)
+    except DenoiseError:
+        return False
+    return PureWindowsPath(name).parts == (name,) and name != ".."
 
 
 def bundled_recipes() -> list[str]:
