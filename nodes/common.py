@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..imaging.estimation import estimate_sigma
 from ..imaging.layout import split
 from ..imaging.level import DenoiseError
 from ..models.contract import Denoiser
+from .masks import fitted
 
 SIGMA_SCALE = 255
 """Nodes speak of sigma on the 0–255 scale of the literature, Python code of [0,1]."""
@@ -70,8 +70,7 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     """A mask as the noise level of every pixel, [B or 1,1,H,W] on the [0,1] scale, and words for it.
 
     Args:
-        sigma: on the 0–255 scale, what white stands for; 0 = the mask is sigma itself, white = 255. mask: [B or 1,H,W]
-        of any size.
+        sigma: on the 0–255 scale, what white stands for; 0 = the mask is sigma itself, white = 255. mask: [B or 1,H,W].
 
     Raises:
         DenoiseError: a denoiser that is blind, or a mask that does not belong to the picture.
@@ -79,12 +78,7 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     noise_level(denoiser, image, sigma=1.0)  # raises unless it is a denoiser
     if not denoiser.spec.needs_sigma:
         raise DenoiseError(f"{denoiser.spec.name} is blind and takes no sigma_map; disconnect it, or load FFDNet.")
-    if mask.ndim != 3 or mask.numel() == 0 or mask.shape[0] not in (1, image.shape[0]):
-        raise DenoiseError(
-            f"sigma_map is a mask of shape {tuple(mask.shape)} for {image.shape[0]} frames; give one, or one per frame."
-        )
-    level = F.interpolate(mask[:, None].float(), size=image.shape[1:3], mode="bilinear").clamp_min(0)
-    level = level * (sigma / SIGMA_SCALE if sigma > 0 else 1.0)
+    level = fitted(mask, image, "sigma_map").clamp_min(0) * (sigma / SIGMA_SCALE if sigma > 0 else 1.0)
     return level, f"sigma map, mean {SIGMA_SCALE * float(level.mean()):.1f}"
 
 
