@@ -6,6 +6,7 @@ called `comfy` or `folder_paths` is never taken for it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -23,10 +24,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .imaging.level import DenoiseError
+from .imaging.names import check_name
 from .models.loader import SUFFIXES, bundled, find_file
 from .models.placement import Placement, PlainPlacement, resolve_device
 from .monitor import Monitor
 
+_log = logging.getLogger("realdenoise")
 MODEL_FOLDER = "denoisers"
 UPSCALE_FOLDER = "upscale_models"
 MODELS_VARIABLE = "REALDENOISE_MODELS"
@@ -153,13 +156,26 @@ def folder(kind: str) -> Path:
 
 
 def register_model_folder() -> None:
-    """Tell ComfyUI about models/denoisers; folders of extra_model_paths.yaml are kept."""
+    """Make models/denoisers and tell ComfyUI about it; folders of extra_model_paths.yaml are kept."""
     paths = _comfy("folder_paths")
     if not is_hosted():
         return
-    paths.add_model_folder_path(MODEL_FOLDER, str(Path(paths.models_dir) / MODEL_FOLDER))
+    own = Path(paths.models_dir) / MODEL_FOLDER
+    _make_visible(own)
+    paths.add_model_folder_path(MODEL_FOLDER, str(own))
     folders, suffixes = paths.folder_names_and_paths[MODEL_FOLDER]
     paths.folder_names_and_paths[MODEL_FOLDER] = (folders, set(suffixes) | set(SUFFIXES))
+
+
+def _make_visible(folder: Path) -> None:
+    """Create a folder, so that users see where their files go; an installation that is read-only does without."""
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _log.info("realdenoise: weight files of your own go into %s", folder)
+    except OSError as error:
+        _log.debug("realdenoise: %s cannot be made (%s)", folder, error)
 
 
 def denoiser_files() -> dict[str, Path]:
@@ -184,11 +200,13 @@ def new_denoiser_file(name: str) -> Path:
     In models/denoisers; outside ComfyUI in the first folder of REALDENOISE_MODELS, else in 'output'.
 
     Raises:
-        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', or one that starts with '.'.
+        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', one that starts with '.', or
+            one that some system cannot write.
     """
     stem = name.strip().removesuffix(".safetensors")
     if not re.fullmatch(r"[\w\-][\w\-. ]*", stem):
         raise DenoiseError(f"'{name}' cannot be a file name; use letters, digits, '-' and '_' only.")
+    check_name(stem)
     if is_hosted():
         root = Path(_comfy("folder_paths").get_folder_paths(MODEL_FOLDER)[0])
     else:

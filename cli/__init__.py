@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from ._errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, UsageError, sentence
 
 __all__ = ["main"]
+OUTPUTS = ("output", "out", "target")
+"""What commands call the place of their results."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has already said what is wrong, or shown the help
         return EXIT_USAGE if end.code else 0
     try:
+        _check_output(args)
         return args.run(args)
     except UsageError as error:
         print(f"realdenoise {args.command}: {error}", file=sys.stderr)
@@ -49,3 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"realdenoise {args.command}: interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Raise DenoiseError when results would go to a place that some system cannot write."""
+    places = [str(place) for place in (getattr(args, name, None) for name in OUTPUTS) if place is not None]
+    if places and "://" not in places[0]:
+        from ..imaging.names import check_name
+
+        check_name(places[0])

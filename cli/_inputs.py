@@ -8,9 +8,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from ._errors import UsageError
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
     return made
 
 
-def result_name(file: Path) -> Path:
+def result_name(file: AnyPath) -> AnyPath:
     """What the result of a file is called: the same, but a developed raw file becomes a TIFF."""
     from ..imaging.raw import DEVELOPED, RAW_SUFFIXES
 

@@ -7,14 +7,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from ._errors import EXIT_FAILURE, UsageError, named
 from ._inputs import clean_picture, open_denoiser
 from ._manifest import Manifest, Row
+from ._tree import Plan, plan
 
 MANIFEST = "manifest.csv"
 PART = ".part"
@@ -29,14 +31,14 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     _ray()
-    files, finished = _survey(args)
-    failed = 0
+    todo, waiting = _survey(args)
+    before, failed = len(todo.results) - len(waiting), 0
+    finished = {file.as_posix() for file in todo.results if file not in waiting}
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / MANIFEST
         _fetch_manifest(args.target, kept)
-        waiting = [file for file in files if file not in finished]
-        with Manifest(kept, finished) as manifest, tqdm(total=len(files), initial=len(finished), unit="picture") as bar:
-            for row in _rows(args, waiting):
+        with Manifest(kept, finished) as manifest, tqdm(total=len(todo), initial=before, unit="picture") as bar:
+            for row in chain(todo.left_out, _rows(args, waiting)):
                 manifest.add(row)
                 bar.update()
                 if row.error:
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
                     bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
         filesystem, root = open_filesystem(args.target)
         _put(filesystem, kept, f"{root}/{MANIFEST}")
-    print(f"{len(files) - failed} of {len(files)} pictures are done, {len(finished)} of them before.")
+    print(todo.closing_words(failed, before))
     return EXIT_FAILURE if failed else 0
 
 
@@ -82,11 +84,9 @@ def open_filesystem(place: str) -> tuple[Any, str]:
         return fs.PyFileSystem(fs.FSSpecHandler(other)), path
 
 
-def _survey(args: argparse.Namespace) -> tuple[list[str], set[str]]:
-    """Pictures below IN_DIR, and those that OUT_DIR has; half-written files of a killed run are removed."""
+def _survey(args: argparse.Namespace) -> tuple[Plan, dict[PurePath, PurePath]]:
+    """What is to become of IN_DIR, and what of it OUT_DIR lacks; half-written files of a killed run are removed."""
     from pyarrow import fs
-
-    from ..imaging.files import SUFFIXES
 
     places = []
     for place in (args.source, args.target):
@@ -100,15 +100,16 @@ def _survey(args: argparse.Namespace) -> tuple[list[str], set[str]]:
     for path in results:
         if path.endswith(PART):
             filesystem.delete_file(path)
-    names = sorted(path[len(source) + 1 :] for path in pictures if path.lower().endswith(SUFFIXES))
-    if not names:
+    todo = plan(PurePosixPath(path[len(source) + 1 :]) for path in pictures)
+    if not (len(todo) or todo.videos):
         raise UsageError(f"there is no picture in '{args.source}'.")
-    return names, {path[len(target) + 1 :] for path in results} & set(names)
+    done = {PurePosixPath(path[len(target) + 1 :]) for path in results}
+    return todo, {file: result for file, result in todo.results.items() if result not in done}
 
 
-def _rows(args: argparse.Namespace, names: Sequence[str]):
-    """A row for every picture, as they are finished; one whose worker died is done again by another."""
-    if not names:
+def _rows(args: argparse.Namespace, waiting: Mapping[PurePath, PurePath]) -> Iterator[Row]:
+    """A row for every picture → result, as they are finished; one whose worker died is done again by another."""
+    if not waiting:
         return
     ray = _ray()
     if not ray.is_initialized():
@@ -117,9 +118,10 @@ def _rows(args: argparse.Namespace, names: Sequence[str]):
     workers = args.workers or gpus or max(1, int(ray.cluster_resources().get("CPU", 1)))
     ray.data.DataContext.get_current().enable_progress_bars = False
     options = {key: value for key, value in vars(args).items() if key != "run"}
-    pool = ray.data.ActorPoolStrategy(size=min(workers, len(names)), max_tasks_in_flight_per_actor=1 + TASKS_WAITING)
-    tasks = max(1, -(-len(names) // FILES_PER_TASK), min(len(names), 2 * workers))
-    todo = ray.data.from_items([{"file": name} for name in names], override_num_blocks=tasks)
+    pool = ray.data.ActorPoolStrategy(size=min(workers, len(waiting)), max_tasks_in_flight_per_actor=1 + TASKS_WAITING)
+    tasks = max(1, -(-len(waiting) // FILES_PER_TASK), min(len(waiting), 2 * workers))
+    items = [{"file": file.as_posix(), "result": result.as_posix()} for file, result in waiting.items()]
+    todo = ray.data.from_items(items, override_num_blocks=tasks)
     # Ray restarts a dead actor and repeats its task (max_restarts and max_task_retries are unlimited in Ray Data).
     done = todo.map(Actor, fn_constructor_args=(options,), compute=pool, num_cpus=1, num_gpus=1 if gpus else None)
     for row in done.iter_rows():
@@ -136,12 +138,12 @@ class Actor:
         self._denoiser = open_denoiser(self._args)
 
     def __call__(self, item: dict[str, str]) -> dict[str, str]:
-        """{"file": name} → the fields of its manifest row."""
+        """{"file": name, "result": name} → the fields of its manifest row."""
         name, started = item["file"], time.perf_counter()
         sigma, problem = "", ""
         for attempt in range(self._args.retries + 1):
             try:
-                sigma, problem = f"{self._denoise(name):.2f}", ""
+                sigma, problem = f"{self._denoise(name, item['result']):.2f}", ""
                 break
             except (ValueError, TypeError, OSError, RuntimeError) as error:
                 problem = named(error, name)
@@ -150,19 +152,22 @@ class Actor:
                 time.sleep(PAUSE_SECONDS * 2**attempt)
         return asdict(Row(name, sigma, f"{time.perf_counter() - started:.3f}", problem))
 
-    def _denoise(self, name: str) -> float:
+    def _denoise(self, name: str, result: str) -> float:
         """Estimated sigma on the 0–255 scale. A result that a worker left before it died is simply written again."""
         from ..imaging.estimation import estimate_sigma
-        from ..imaging.files import load_picture, save_picture
+        from ..imaging.files import save_picture
+        from ..imaging.raw import load_photo
 
         with tempfile.TemporaryDirectory() as folder:
-            here = Path(folder) / Path(name).name
+            here, made = Path(folder, "in", Path(name).name), Path(folder, "out", Path(result).name)
+            here.parent.mkdir()
+            made.parent.mkdir()
             with self._source.open_input_stream(f"{self._from}/{name}") as stream, here.open("wb") as copy:
                 shutil.copyfileobj(stream, copy)
-            image, info = load_picture(here)
+            image, info = load_photo(here, self._args.raw)
             clean = clean_picture(image, self._denoiser, self._args)
-            save_picture(clean[0], here, info, self._args.quality)
-            _put(self._target, here, f"{self._to}/{name}")
+            save_picture(clean[0], made, info, self._args.quality)
+            _put(self._target, made, f"{self._to}/{result}")
         return 255 * float(estimate_sigma(image[..., :3].permute(0, 3, 1, 2)).mean())
 
 

@@ -4,19 +4,60 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 
 from ..imaging.raw import PHOTO_SUFFIXES
+from ..imaging.video import VIDEO_SUFFIXES
 from ._errors import named
 from ._inputs import result_name
 from ._manifest import Row
 
 
-def find_pictures(source: Path) -> tuple[dict[Path, Path], list[Row]]:
-    """Picture → result, both below their folders, in order; and a row for everything that must be left out.
+@dataclass(frozen=True)
+class Plan:
+    """What is to become of a folder; every path is below it.
 
-    Left out are folders that cannot be listed, pictures that are no files, and raw files whose result would take the
-    name of another.
+    results: picture → result, in the order in which they are done. left_out: a row for everything that cannot be done.
+    videos: how many there are, which `realdenoise denoise` takes.
+    """
+
+    results: dict[PurePath, PurePath]
+    left_out: list[Row]
+    videos: int
+
+    def __len__(self) -> int:
+        return len(self.results) + len(self.left_out)
+
+    def closing_words(self, failed: int, before: int) -> str:
+        """How a run has ended, in a sentence or two."""
+        words = f"{len(self) - failed} of {len(self)} pictures are done, {before} of them before."
+        if not self.videos:
+            return words
+        return f"{words} Videos left out: {self.videos}; use 'realdenoise denoise' for them."
+
+
+def plan(files: Iterable[PurePath], left_out: Iterable[Row] = ()) -> Plan:
+    """What to do with the files that a folder holds, wherever it is; a raw file may not take another's name."""
+    files, rows = list(files), list(left_out)
+    photos = [file for file in files if file.suffix.lower() in PHOTO_SUFFIXES]
+    results: dict[PurePath, PurePath] = {}
+    taken: dict[PurePath, PurePath] = {}
+    for file in sorted(photos, key=lambda file: (file != result_name(file), file)):
+        result = result_name(file)
+        if result in taken:
+            problem = f"'{file.as_posix()}' would become '{result.as_posix()}', as '{taken[result].as_posix()}' does"
+            rows.append(Row(file.as_posix(), error=f"{problem}; put it into another folder."))
+        else:
+            results[file], taken[result] = result, file
+    return Plan(dict(sorted(results.items())), rows, sum(file.suffix.lower() in VIDEO_SUFFIXES for file in files))
+
+
+def find_pictures(source: Path) -> Plan:
+    """The plan for a folder of this machine.
+
+    Left out are folders that cannot be listed, pictures that are no files, and what `plan` leaves out.
     """
     left_out: list[Row] = []
 
@@ -29,24 +70,9 @@ def find_pictures(source: Path) -> tuple[dict[Path, Path], list[Row]]:
     for folder, _, names in os.walk(source, onerror=unreadable):
         for name in names:
             path = Path(folder, name)
-            if path.suffix.lower() not in PHOTO_SUFFIXES:
-                continue
             place = path.relative_to(source)
-            if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-                left_out.append(Row(place.as_posix(), error=f"'{place.as_posix()}' is no regular file."))
-            else:
+            if path.suffix.lower() not in PHOTO_SUFFIXES or not path.exists() or stat.S_ISREG(path.stat().st_mode):
                 found.append(place)  # also a link to nothing, which then fails by name
-    return _distinct(sorted(found, key=lambda file: (file != result_name(file), file)), left_out), left_out
-
-
-def _distinct(files: list[Path], left_out: list[Row]) -> dict[Path, Path]:
-    results: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
-    for file in files:
-        result = result_name(file)
-        if result in taken:
-            problem = f"'{file.as_posix()}' would become '{result.as_posix()}', as '{taken[result].as_posix()}' does"
-            left_out.append(Row(file.as_posix(), error=f"{problem}; put it into another folder."))
-        else:
-            results[file], taken[result] = result, file
-    return dict(sorted(results.items()))
+            else:
+                left_out.append(Row(place.as_posix(), error=f"'{place.as_posix()}' is no regular file."))
+    return plan(found, left_out)

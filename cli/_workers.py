@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 
@@ -50,7 +50,7 @@ class Workers:
             self._free.put(open_denoiser(args, device))
         self._stop = threading.Event()
 
-    def work(self, files: Mapping[Path, Path], source: Path, target: Path) -> Iterator[Row]:
+    def work(self, files: Mapping[PurePath, PurePath], source: Path, target: Path) -> Iterator[Row]:
         """A row for every picture → result, both below their folders, as they are finished."""
         threads = THREADS_PER_DEVICE * len(self._devices)
         pool = ThreadPoolExecutor(threads)
@@ -68,7 +68,7 @@ class Workers:
             self._stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _file(self, name: Path, source: Path, target: Path) -> Row:
+    def _file(self, name: PurePath, source: Path, target: Path) -> Row:
         started = time.perf_counter()
         for attempt in range(self._args.retries + 1):
             try:

@@ -62,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     target.mkdir(parents=True, exist_ok=True)
     for half_written in target.rglob(".*.part"):
         half_written.unlink()
-    files, left_out = find_pictures(source)
-    waiting = {file: result for file, result in files.items() if not (target / result).exists()}
-    count, failed = len(files) + len(left_out), 0
-    manifest = Manifest(target / MANIFEST, finished={file.as_posix() for file in files if file not in waiting})
-    with manifest, tqdm(total=count, initial=len(files) - len(waiting), unit="picture") as bar:
-        for row in chain(left_out, Workers(args).work(waiting, source, target) if waiting else ()):
+    plan = find_pictures(source)
+    waiting = {file: result for file, result in plan.results.items() if not (target / result).exists()}
+    before, failed = len(plan.results) - len(waiting), 0
+    manifest = Manifest(target / MANIFEST, finished={file.as_posix() for file in plan.results if file not in waiting})
+    with manifest, tqdm(total=len(plan), initial=before, unit="picture") as bar:
+        for row in chain(plan.left_out, Workers(args).work(waiting, source, target) if waiting else ()):
             manifest.add(row)
             bar.update()
             if row.error:
                 failed += 1
                 bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
-    print(f"{count - failed} of {count} pictures are done, {len(files) - len(waiting)} of them before.")
+    print(plan.closing_words(failed, before))
     return EXIT_FAILURE if failed else 0

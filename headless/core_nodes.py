@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from .. import host
 from ..imaging.files import inside, next_number, writing
+from ..imaging.names import to_save
 from .graph import WorkflowError
 
 
@@ -95,7 +96,7 @@ class SaveImage:
 
     def save(self, images: torch.Tensor, filename_prefix: str, prompt: Any = None, extra_pnginfo: Any = None) -> dict:
         """One file per frame, with the workflow inside."""
-        first = inside(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
+        first = to_save(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
         first.parent.mkdir(parents=True, exist_ok=True)
         number, files = next_number(first), []
         about = PngInfo()

@@ -14,7 +14,8 @@ from .. import host
 from ..host_video import clip_of
 from ..imaging.clip import Clip, FileClip, FrameClip
 from ..imaging.deep_files import pyav
-from ..imaging.files import inside, next_number, writing
+from ..imaging.files import next_number, writing
+from ..imaging.names import to_save
 from ..imaging.video import convert_video
 from ..imaging.video_encoder import Encoding
 from ..imaging.video_reader import read_video, understood
@@ -68,7 +69,7 @@ class SaveVideo:
         """An .mp4, as in ComfyUI; frames in memory are encoded as H.264."""
         clip = clip_of(video)
         height, width = next(read_video(clip)).shape[1:3]
-        first = inside(host.folder("output"), file_prefix(filename_prefix, width, height))
+        first = to_save(host.folder("output"), file_prefix(filename_prefix, width, height))
         first.parent.mkdir(parents=True, exist_ok=True)
         target = first.parent / f"{first.name}_{next_number(first):05}_.mp4"
         if isinstance(clip, FrameClip) or clip.window != (0.0, 0.0):

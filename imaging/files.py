@@ -78,12 +78,26 @@ def load_picture(path: str | os.PathLike[str]) -> tuple[Tensor, PictureInfo]:
         except DenoiseError:
             raise
         except Image.UnidentifiedImageError:
-            raise PictureError(f"'{path}' is no PNG, JPEG, WebP, TIFF or EXR picture; convert it first.") from None
+            raise PictureError(_unknown(path)) from None
         except Image.DecompressionBombError as error:
             limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
             raise PictureError(f"'{path}' has more than {limit} million pixels; cut it into parts first.") from error
         except BROKEN as error:
             raise PictureError(f"'{path}' is damaged ({error}); get a whole copy of it.") from error
+
+
+def _unknown(path: Path) -> str:
+    """What to say of a file that Pillow does not know."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in (b"II*\0", b"MM\0*"):
+        return (
+            f"'{path}' is a TIFF of a kind that is not read (colours of 32 bits, perhaps) or damaged; convert it to 16 "
+            "bits, or to EXR."
+        )
+    if start.startswith(b"#?"):
+        return f"'{path}' is a Radiance picture, which is not read; convert it to EXR."
+    return f"'{path}' is no PNG, JPEG, WebP, TIFF or EXR picture; convert it first."
 
 
 def _load_opened(opened: Image.Image, path: Path) -> tuple[Tensor, PictureInfo]:

@@ -14,7 +14,10 @@ def generator(seed: int, step: int = 0, frame: int = 0) -> np.random.Generator:
     """The generator of one frame at one step. `seed`, `step` and `frame` are non-negative integers of any size."""
     if min(seed, step, frame) < 0:
         raise ValueError(f"seed, step and frame must not be negative, got {seed}, {step}, {frame}.")
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, step, frame))))
+    # NumPy strings the 32-bit words of all numbers together and fills up to four with zeros: without an end mark,
+    # seed 5 + (1 << 32) would draw at step 0 what seed 5 draws at step 1.
+    mark = (0,) if seed >= 1 << 32 else ()
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, step, frame, *mark))))
 
 
 def normal(shape: tuple[int, ...], seed: int, step: int = 0, first_frame: int = 0) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..imaging.level import DenoiseError
-from .classical.base import classical
+from .classical.base import ClassicalDenoiser, classical
 from .contract import Denoiser, Spec
 from .diffusers_folder import locate
 from .lora import METADATA as ADAPTER
@@ -106,14 +106,16 @@ def load_denoiser(
         compiled: run networks through torch.compile, which pays only after minutes of equal work.
 
     Raises:
-        DenoiseError: no such file, unreadable, dangerous, of no known architecture, or an adapter that does not fit.
+        DenoiseError: no such file, unreadable, dangerous, of no known architecture, an adapter that does not fit, or a
+            classical method whose package is missing.
         ValueError: device, precision.
     """
     trainless = {**classical(), "zero_shot": ZeroShotDenoiser(device=str(device))}
     if str(name_or_path) in trainless:
         if adapter is not None:
             raise DenoiseError(f"'{name_or_path}' has no weights that an adapter could change; leave it out.")
-        return trainless[str(name_or_path)]
+        chosen = trainless[str(name_or_path)]
+        return chosen.ready() if isinstance(chosen, ClassicalDenoiser) else chosen
     network, spec = load_network(find_file(name_or_path))
     if adapter is not None:
         network, spec = _add_adapter(network, spec, Path(adapter), strength)

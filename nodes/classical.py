@@ -43,8 +43,8 @@ class ClassicalDenoiser:
         return {"required": {"method": (list(_titles()), method), "strength": ("FLOAT", strength)}}
 
     def make(self, method: str, strength: float) -> tuple:
-        """The chosen filter."""
-        return (classical()[_titles()[method]].with_strength(strength),)
+        """The chosen filter, if what it needs is installed."""
+        return (classical()[_titles()[method]].ready().with_strength(strength),)
 
 
 @node("Zero-Shot Denoiser (learns from the picture itself)", "Denoisers", ("Noise2Noise", "self-supervised", "ZS-N2N"))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..imaging.estimation import estimate_sigma
 from ..imaging.layout import split
 from ..imaging.level import DenoiseError
 from ..models.contract import Denoiser
+from .masks import fitted
 
 SIGMA_SCALE = 255
 """Nodes speak of sigma on the 0–255 scale of the literature, Python code of [0,1]."""
 CHART_TEXT = 1.25
 """Text and strokes of charts on nodes, which show them smaller than they are."""
 FULL_SEED = 0xFFFFFFFFFFFFFFFF
+UNKNOWN_STATE = float("nan")
+"""What IS_CHANGED says when a file's name comes through a link, which it is not told: nothing is equal to it."""
 
 
 def seed_input() -> tuple[str, dict[str, Any]]:
@@ -66,8 +70,7 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     """A mask as the noise level of every pixel, [B or 1,1,H,W] on the [0,1] scale, and words for it.
 
     Args:
-        sigma: on the 0–255 scale, what white stands for; 0 = the mask is sigma itself, white = 255. mask: [B or 1,H,W]
-        of any size.
+        sigma: on the 0–255 scale, what white stands for; 0 = the mask is sigma itself, white = 255. mask: [B or 1,H,W].
 
     Raises:
         DenoiseError: a denoiser that is blind, or a mask that does not belong to the picture.
@@ -75,12 +78,7 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     noise_level(denoiser, image, sigma=1.0)  # raises unless it is a denoiser
     if not denoiser.spec.needs_sigma:
         raise DenoiseError(f"{denoiser.spec.name} is blind and takes no sigma_map; disconnect it, or load FFDNet.")
-    if mask.ndim != 3 or mask.numel() == 0 or mask.shape[0] not in (1, image.shape[0]):
-        raise DenoiseError(
-            f"sigma_map is a mask of shape {tuple(mask.shape)} for {image.shape[0]} frames; give one, or one per frame."
-        )
-    level = F.interpolate(mask[:, None].float(), size=image.shape[1:3], mode="bilinear").clamp_min(0)
-    level = level * (sigma / SIGMA_SCALE if sigma > 0 else 1.0)
+    level = fitted(mask, image, "sigma_map").clamp_min(0) * (sigma / SIGMA_SCALE if sigma > 0 else 1.0)
     return level, f"sigma map, mean {SIGMA_SCALE * float(level.mean()):.1f}"
 
 
@@ -93,6 +91,11 @@ def facts(notes: dict[str, object], image: Tensor) -> str:
     words += [str(notes[name]) for name in ("precision", "device") if name in notes]
     known = ("tiles", "halo", "precision", "device", "seconds")
     return " · ".join(words + [f"{name}: {value}" for name, value in notes.items() if name not in known])
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Changes when one of the files does; for a node's IS_CHANGED."""
+    return " ".join(f"{state.st_mtime_ns}-{state.st_size}" for state in (file.stat() for file in files))
 
 
 def answer(text: str, *outputs: object, **shown: Any) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..imaging.control import blend_luma_chroma, protect, recover_detail
+from ..imaging.control import blend_luma_chroma, recover_detail
+from ..imaging.control import protect as protected
 from ..imaging.layout import split
+from .masks import fitted
 from .registry import node
 
 
@@ -68,14 +69,7 @@ class DenoiseControl:
                 "one picture."
             )
         detailed = recover_detail(before, after, (fine_detail, medium_detail, coarse_detail))
-        return (layout.restore(_protected(before, blend_luma_chroma(before, detailed, luma, chroma), protect)),)
-
-
-def _protected(before: Tensor, result: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is None:
-        return result
-    if mask.ndim != 3 or mask.numel() == 0 or mask.shape[0] not in (1, result.shape[0]):
-        raise ValueError(f"protect is a mask of shape {tuple(mask.shape)}; give one mask, or one per frame.")
-    # A picture without alpha comes with ComfyUI's 64×64 placeholder mask, so every size is fitted.
-    fitted = F.interpolate(mask[:, None].float().to(result.device), size=result.shape[-2:], mode="bilinear")
-    return protect(before, result, fitted)
+        result = blend_luma_chroma(before, detailed, luma, chroma)
+        if protect is not None:
+            result = protected(before, result, fitted(protect, noisy, "protect"))
+        return (layout.restore(result),)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ..schedulers.known import KnownLowResolution, KnownMask
 from ..schedulers.known import KnownPixels as KnownPixelsScheduler
 from .common import answer
+from .masks import fitted
 from .registry import node
 from .states import to_planes
 from .widgets import integer
@@ -59,13 +59,13 @@ class KnownPixels:
     def wrap(
         self, scheduler: Any, image: torch.Tensor, repeats: int, mask: torch.Tensor | None = None
     ) -> dict[str, Any]:
-        """The mask is stretched to the picture, since Load Image gives a small empty one for pictures without alpha."""
+        """What is known of the picture, for the scheduler and to look at."""
         planes = to_planes(image)
         if mask is None:
             wrapped = KnownPixelsScheduler(scheduler, KnownLowResolution(planes), repeats)
             words = f"{planes.shape[-1]}×{planes.shape[-2]} pixels known, each the average of a block"
             return answer(words, wrapped, image[..., :3])
-        unknown = F.interpolate(mask.float().reshape(-1, 1, *mask.shape[-2:]), planes.shape[-2:], mode="nearest")
+        unknown = fitted(mask, image, "mask").clamp(0, 1)
         wrapped = KnownPixelsScheduler(scheduler, KnownMask(planes, 1 - unknown), repeats)
         shown = torch.lerp(image[..., :3].float(), torch.tensor(0.5), unknown.permute(0, 2, 3, 1))
         return answer(f"{100 * float(1 - unknown.mean()):.1f} % of the pixels known", wrapped, shown)

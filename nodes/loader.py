@@ -9,7 +9,7 @@ from ..models.lora import is_adapter_name
 from ..models.network_denoiser import NetworkDenoiser
 from ..models.precision import PRECISIONS
 from ..models.wrappers.luma import LumaOnly
-from .common import answer
+from .common import UNKNOWN_STATE, answer, state_of
 from .registry import node
 
 DEFAULT = "interpolation_unet"
@@ -110,9 +110,10 @@ class LoadDenoiser:
     @classmethod
     def IS_CHANGED(cls, denoiser, adapter=NO_ADAPTER, **settings):  # noqa: N802
         """A file that was replaced is loaded again."""
+        if None in (denoiser, adapter):
+            return UNKNOWN_STATE
         listed = host.denoiser_files()
-        states = [listed[name].stat() for name in (denoiser, adapter) if name in listed]
-        return " ".join(f"{state.st_mtime_ns}-{state.st_size}" for state in states)
+        return state_of(listed[name] for name in (denoiser, adapter) if name in listed)
 
     def load(
         self, denoiser, precision, device, tile, gray_model=GRAY_MODELS[0], adapter=NO_ADAPTER, adapter_strength=1.0

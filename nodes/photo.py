@@ -8,7 +8,9 @@ from pathlib import Path
 from .. import host
 from ..imaging.files import PictureError, PictureInfo, inside, next_number, save_picture
 from ..imaging.layout import check_image
+from ..imaging.names import to_save
 from ..imaging.raw import DEVELOPMENTS, PHOTO_SUFFIXES, load_photo
+from .common import UNKNOWN_STATE, state_of
 from .registry import node
 from .widgets import choice
 
@@ -63,14 +65,13 @@ class LoadPhoto:
 
     @classmethod
     def VALIDATE_INPUTS(cls, photo):  # noqa: N802
-        """A file that has come after the list was made is fine too."""
-        return True if _path(photo).is_file() else MISSING.format(photo)
+        """A file that has come after the list was made is fine too; a name that comes through a link is None."""
+        return True if photo is None or _path(photo).is_file() else MISSING.format(photo)
 
     @classmethod
-    def IS_CHANGED(cls, photo):  # noqa: N802
-        """Run again when the file is another."""
-        status = _path(photo).stat()
-        return f"{status.st_mtime_ns} {status.st_size}"
+    def IS_CHANGED(cls, photo, **settings):  # noqa: N802
+        """Run again when the file is another. ComfyUI hands over every input and takes an error for a change."""
+        return UNKNOWN_STATE if photo is None else state_of([_path(photo)])
 
     def load(self, photo, raw="sRGB"):
         """Gray pictures get three equal channels, which other nodes expect."""
@@ -129,7 +130,7 @@ class SavePhoto:
         if format != LIKE_THE_PHOTO:
             suffix, bits = FORMATS[format]
             info = replace(info, bits=bits)
-        first = inside(host.folder("output"), filename_prefix)
+        first = to_save(host.folder("output"), filename_prefix)
         first.parent.mkdir(parents=True, exist_ok=True)
         number = next_number(first)
         files = [first.parent / f"{first.name}_{number + index:05}_{suffix}" for index in range(len(image))]

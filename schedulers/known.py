@@ -13,8 +13,21 @@ from ..imaging.randomness import normal
 from .base import Scheduler, State, draw
 from .variance_preserving import VariancePreserving
 
-BACKWARD_STREAM = 1 << 32
-"""Added to the step number for the noise that leads back up the chain, so that no draw is used twice."""
+BACKWARD_STREAM = 1 << 31
+"""Added to the step number for the noise that leads back up the chain, so that no draw is used twice.
+
+It must fit into 32 bits: NumPy strings the words of longer numbers together, so that step 1 << 32 of frame 0 would draw
+what step 0 of frame 1 draws.
+"""
+
+
+def _check_frames(picture: Tensor, clean: Tensor) -> None:
+    """Raise DenoiseError unless there is one known picture for all frames and channels, or one for each."""
+    if any(known not in (1, wanted) for known, wanted in zip(picture.shape[:2], clean.shape[:2], strict=True)):
+        raise DenoiseError(
+            f"the sample has {clean.shape[0]} frames of {clean.shape[1]} channels, but the known picture "
+            f"{picture.shape[0]} of {picture.shape[1]}; know one picture for all, or start as many of its kind."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +52,7 @@ class KnownMask:
                 f"the sample is {tuple(clean.shape[-2:])}, but the known picture is {tuple(self.picture.shape[-2:])}; "
                 "start from the same size."
             )
+        _check_frames(self.picture, clean)
         return torch.lerp(clean, self.picture.expand_as(clean), self.known.expand_as(clean))
 
 
@@ -57,6 +71,7 @@ class KnownLowResolution:
                 f"the sample is {tuple(large)}, which is no whole multiple of the known picture's {tuple(small)}; "
                 "start from a size that is."
             )
+        _check_frames(self.picture, clean)
         return clean + F.interpolate(self.picture - F.avg_pool2d(clean, factor), scale_factor=factor, mode="nearest")
 
 

@@ -15,7 +15,9 @@ from realdenoise.models.classical.diffusion import heat
 from realdenoise.models.classical.non_local_means import non_local_means
 from realdenoise.models.classical.total_variation import total_variation
 from realdenoise.models.classical.wavelet import wavelet
+from realdenoise.models.loader import load_denoiser
 from realdenoise.monitor import Monitor
+from realdenoise.nodes import NODE_CLASS_MAPPINGS
 from skimage import data, restoration
 
 SIGMA = 25 / 255
@@ -173,6 +175,16 @@ def test_bm3d_runs_or_says_what_to_install(cat):
             method(planes(noisy), Level(SIGMA))
     else:
         assert decibels(clean, method(planes(noisy), Level(SIGMA))) > decibels(clean, noisy) + 9
+
+
+def test_bm3d_without_its_package_fails_where_it_is_chosen(monkeypatch):
+    """On the node and when it is loaded, with the licence said; not later, in a node that denoises."""
+    monkeypatch.setitem(sys.modules, "bm3d", None)
+    node = NODE_CLASS_MAPPINGS["RealDenoiseClassicalDenoiser"]()
+    assert node.make("Non-local means", 1.0)[0] == classical()["nlm"]
+    for choose in (lambda: node.make("BM3D (non-commercial extra)", 1.0), lambda: load_denoiser("bm3d")):
+        with pytest.raises(DenoiseError, match=r"non-commercial use only\): pip install bm3d"):
+            choose()
 
 
 def test_bm3d_lets_go_at_once_when_the_user_cancels(monkeypatch):

@@ -99,6 +99,18 @@ def test_bad_files_are_named_and_the_rest_is_done(capsys):
     assert "5 of 9 pictures are done" in capsys.readouterr().out
 
 
+def test_videos_are_left_out_and_counted(capsys):
+    names = pictures(1)
+    Path("in/film.mp4").write_bytes(b"1"), Path("in/a/clip.MOV").write_bytes(b"1")
+    assert main(["batch", "in", "out", *QUICK]) == 0
+    assert results() == names
+    words = capsys.readouterr().out
+    assert "1 of 1 pictures are done" in words and "Videos left out: 2; use 'realdenoise denoise'" in words
+    Path("in/film.mp4").unlink(), Path("in/a/clip.MOV").unlink()
+    assert main(["batch", "in", "out", *QUICK]) == 0
+    assert "Videos" not in capsys.readouterr().out
+
+
 def test_a_passing_failure_is_tried_again(monkeypatch):
     names = pictures(3)
     load, failures = _workers.load_photo, {names[1]: 2, names[2]: 9}

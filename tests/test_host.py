@@ -131,6 +131,24 @@ def test_the_model_folder_is_added_to_what_the_user_configured(comfy, tmp_path):
     assert {".safetensors", ".pth"} <= suffixes
 
 
+def test_the_model_folder_is_there_for_users_to_see(comfy, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        host.register_model_folder()
+        host.register_model_folder()
+    assert (tmp_path / "denoisers").is_dir()
+    assert [(r.levelname, str(tmp_path / "denoisers") in r.getMessage()) for r in caplog.records] == [("INFO", True)]
+
+
+def test_a_read_only_installation_loads_all_the_same(comfy, tmp_path, monkeypatch, caplog):
+    def refuse(self, *arguments, **settings):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    host.register_model_folder()
+    assert not (tmp_path / "denoisers").exists() and str(tmp_path / "denoisers") in comfy.folders["denoisers"][0]
+    assert not any(record.levelname in ("WARNING", "ERROR") for record in caplog.records)
+
+
 def test_hosted_weights_of_both_folders_are_listed(comfy, tmp_path):
     host.register_model_folder()
     for name in ("denoisers/sub/a.safetensors", "upscale_models/b.pth", "denoisers/readme.md"):

@@ -6,6 +6,7 @@ import math
 import pytest
 import realdenoise
 import torch
+from realdenoise import host
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.sample_photos import ALL, CREDITS, FOLDER
 from realdenoise.models.contract import Spec
@@ -50,6 +51,17 @@ def test_load_denoiser_refuses_what_is_not_listed():
     with pytest.raises(DenoiseError, match="not installed"):
         LoadDenoiser().load("../../secret.pth", "auto", "auto", 0)
     assert LoadDenoiser.IS_CHANGED("missing") != LoadDenoiser.IS_CHANGED("interpolation_unet")
+
+
+def test_load_denoiser_runs_again_when_its_file_or_adapter_has_changed_and_only_then(tmp_path, monkeypatch):
+    monkeypatch.setenv(host.MODELS_VARIABLE, str(tmp_path))
+    mine, adapter = tmp_path / "mine.safetensors", tmp_path / "mine_lora.safetensors"
+    mine.write_bytes(b"1"), adapter.write_bytes(b"1")
+    before = LoadDenoiser.IS_CHANGED(mine.name, adapter=adapter.name)
+    assert LoadDenoiser.IS_CHANGED(mine.name, adapter=adapter.name) == before
+    adapter.write_bytes(b"12")
+    assert LoadDenoiser.IS_CHANGED(mine.name, adapter=adapter.name) != before
+    assert math.isnan(LoadDenoiser.IS_CHANGED(None))  # a link: nobody knows which file
 
 
 def test_gaussian_noise_has_the_asked_deviation_on_the_255_scale():

@@ -56,6 +56,13 @@ def test_the_function_takes_what_is_declared(node_id):
     assert all(name not in parameters or parameters[name].default is not inspect.Parameter.empty for name in optional)
 
 
+@pytest.mark.parametrize("node_id", [name for name in NODES if hasattr(NODE_CLASS_MAPPINGS[name], "IS_CHANGED")])
+def test_asked_whether_it_has_changed_it_takes_every_input(node_id):
+    """An error would count as a change, and the node would run at every prompt."""
+    declared = node_calls.inputs(node_id, ("required", "optional", "hidden"))
+    inspect.signature(NODE_CLASS_MAPPINGS[node_id].IS_CHANGED).bind(**dict.fromkeys(declared))
+
+
 @pytest.mark.parametrize("node_id", NODES)
 def test_defaults_lie_within_sensible_ranges(node_id):
     for name, entry in node_calls.inputs(node_id).items():

@@ -1,5 +1,7 @@
 """Load Photo and Save Photo: what comes in at 16 bits goes out at 16 bits."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,22 @@ def test_saving_rounds_and_numbers(tmp_path):
     ]
     with Image.open(answer["result"][0].splitlines()[0]) as saved:
         assert saved.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_photo_is_read_again_when_its_file_has_changed_and_only_then(tmp_path):
+    """ComfyUI hands over every widget, and takes an error for 'changed'."""
+    file = tmp_path / "input/a.png"
+    save_picture(torch.zeros(2, 2, 3), file)
+    first = LoadPhoto.IS_CHANGED(photo="a.png", raw="sRGB")
+    assert LoadPhoto.IS_CHANGED(photo="a.png", raw="sRGB") == first
+    save_picture(torch.rand(9, 9, 3), file)
+    assert LoadPhoto.IS_CHANGED(photo="a.png", raw="sRGB") != first
+    assert math.isnan(LoadPhoto.IS_CHANGED(photo=None, raw="sRGB"))  # a link: nobody knows which file
+
+
+def test_a_photo_named_by_another_node_is_checked_when_it_is_there():
+    assert LoadPhoto.VALIDATE_INPUTS(photo=None) is True
+    assert "copy it there" in LoadPhoto.VALIDATE_INPUTS(photo="none.png")
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "none.png"])

@@ -84,6 +84,20 @@ def test_the_commands_and_the_node_take_it(tmp_path, scene, monkeypatch):
     assert torch.equal(image, load_photo("in/deep/a.DNG", "linear")[0]) and info.bits == 16
 
 
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "u4"])
+def test_a_colour_tiff_of_32_bits_is_called_that(tmp_path, kind):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "x.tif", np.ones((8, 8, 3), kind), byteorder=">" if kind[0] == ">" else "<")
+    with pytest.raises(DenoiseError, match=r"x\.tif' is a TIFF of a kind .* 32 bits.*convert it to 16 bits, or to EXR"):
+        load_photo(tmp_path / "x.tif")
+
+
+def test_a_radiance_picture_is_called_that(tmp_path):
+    (tmp_path / "x.hdr").write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 2\n" + bytes(16))
+    with pytest.raises(DenoiseError, match=r"x\.hdr' is a Radiance picture.*convert it to EXR"):
+        load_photo(tmp_path / "x.hdr")
+
+
 def test_a_damaged_raw_file_is_named(tmp_path):
     pytest.importorskip("rawpy")
     (tmp_path / "x.nef").write_bytes(b"MM\0*" + bytes(60))

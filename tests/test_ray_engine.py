@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from realdenoise.cli import _ray_engine, main
+from realdenoise.cli import _ray_engine, build_parser, main
 from realdenoise.cli._errors import UsageError
+from realdenoise.cli._tree import find_pictures
+from realdenoise.imaging.files import load_picture
+from test_raw import write_dng
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,6 +55,43 @@ def test_places_are_opened_by_arrow_or_fsspec(tmp_path):
     assert isinstance(other, fs.PyFileSystem) and root.strip("/") == "bucket/pictures"
     with pytest.raises(UsageError, match="nonsense://pictures"):
         _ray_engine.open_filesystem("nonsense://pictures")
+
+
+def options(*words: str):
+    return build_parser().parse_args(["batch", "in", "out", "--engine", "ray", "--denoiser", "heat", *words])
+
+
+def test_it_lists_what_the_local_engine_lists(tmp_path, monkeypatch):
+    """Camera raw files too; their results are TIFFs, and two results of one name are refused alike."""
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    pictures(3)
+    for name in ("b.DNG", "a/c.cr2", "x.exr", "both.tif", "both.nef", "film.mp4", "notes.txt"):
+        Path("in", name).write_bytes(b"1")
+
+    def words(files):
+        return [(file.as_posix(), result.as_posix()) for file, result in files.items()]
+
+    ours, waiting = _ray_engine._survey(options())
+    local = find_pictures(Path("in"))
+    assert words(ours.results) == words(local.results) == words(waiting)
+    assert ("a/c.cr2", "a/c.tif") in words(waiting) and len(waiting) == 7
+    assert [row.file for row in ours.left_out] == [row.file for row in local.left_out] == ["both.nef"]
+    assert ours.videos == local.videos == 1
+    Path("out/a").mkdir(parents=True)
+    Path("out/a/c.tif").write_bytes(b"1")
+    assert set(words(waiting)) - set(words(_ray_engine._survey(options())[1])) == {("a/c.cr2", "a/c.tif")}
+
+
+def test_its_workers_develop_raw_files(tmp_path, monkeypatch):
+    pytest.importorskip("rawpy"), pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    write_dng("in/a.dng", np.full((32, 32, 3), 0.4))
+    row = _ray_engine.Actor(vars(options("--raw", "linear", "--sigma", "2")))({"file": "a.dng", "result": "a.tif"})
+    assert row["error"] == "" and [path.name for path in Path("out").iterdir()] == ["a.tif"]
+    image, info = load_picture("out/a.tif")
+    assert info.bits == 16 and image.mean() == pytest.approx(0.4, abs=0.01)
 
 
 def worker_processes() -> list[int]:

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from realdenoise.imaging.level import DenoiseError
+from realdenoise.imaging.randomness import normal
 from realdenoise.monitor import Monitor
 from realdenoise.schedulers import (
     SCHEDULERS,
@@ -17,7 +18,12 @@ from realdenoise.schedulers import (
     EDMScheduler,
     HeatScheduler,
     LangevinScheduler,
+    base,
+    known,
+    variance_exploding,
+    variance_preserving,
 )
+from realdenoise.schedulers.known import KnownMask, KnownPixels
 from realdenoise.schedulers.limit import Limit
 from realdenoise.schedulers.loop import run_loop, take_step
 
@@ -114,16 +120,36 @@ def test_generated_frames_do_not_depend_on_their_batch(name):
     assert torch.equal(whole.x[1:2], alone.x) and not torch.equal(alone.x, other.x)
 
 
-@pytest.mark.parametrize("scheduler", [DDPMScheduler(), DDIMScheduler(eta=1.0), LangevinScheduler()], ids=repr)
-def test_no_noise_is_drawn_twice(scheduler):
-    """Given the noise the stream would draw, a step gives the same; and steps draw different noise."""
-    states = walk(scheduler.start(picture(), sigma=SIGMA, seed=7), lambda image, level: torch.full_like(image, 0.5))
-    first, second = states[0], states[1]
-    zero = torch.zeros_like(first.x)
-    half = torch.full_like(first.x, 0.5)
-    drawn = [s.scheduler.step(s, half).x - s.scheduler.step(s, half, zero).x for s in (first, second)]
-    cosine = torch.nn.functional.cosine_similarity(drawn[0].flatten(), drawn[1].flatten(), dim=0)
-    assert drawn[0].abs().max() > 0 and abs(cosine) < 0.2
+KNOWN = KnownMask(picture(frames=1), torch.zeros(1, 1, 9, 7))
+DRAWING = [
+    *(DDPMScheduler(6), DDIMScheduler(6, eta=1.0), LangevinScheduler(levels=3, steps_per_level=2)),
+    *(KnownPixels(DDPMScheduler(6), KNOWN), KnownPixels(DDPMScheduler(6), KNOWN, repeats=3)),
+]
+
+
+@pytest.mark.parametrize("scheduler", DRAWING, ids=lambda s: f"{type(s).__name__}-{getattr(s, 'repeats', 0)}")
+@pytest.mark.parametrize("seed", [7, 7 + (1 << 32)], ids=["small seed", "large seed"])
+def test_no_noise_is_drawn_twice(scheduler, seed, monkeypatch):
+    """Not in any step, frame or direction, nor with a seed that is one apart."""
+    drawn: list[torch.Tensor] = []
+
+    def spy(*arguments):
+        drawn.append(normal(*arguments))
+        return drawn[-1]
+
+    for module in (base, known, variance_exploding, variance_preserving):
+        monkeypatch.setattr(module, "normal", spy, raising=False)
+    for number in (seed, seed + 1):
+        run_loop(scheduler.start_from_noise((3, 3, 9, 7), seed=number), contraction)
+    fields = torch.cat([noise.flatten(1) for noise in drawn])
+    assert len(fields) >= 2 * 3 * 6 and len(torch.unique(fields[:, 0])) == len(fields)
+
+
+@pytest.mark.parametrize("scheduler", DRAWING[:3], ids=lambda scheduler: type(scheduler).__name__)
+def test_given_the_noise_that_would_be_drawn_a_step_is_the_same(scheduler):
+    state = scheduler.start(picture(), sigma=SIGMA, seed=7)
+    half = torch.full_like(state.x, 0.5)
+    assert torch.equal(scheduler.step(state, half).x, scheduler.step(state, half, base.draw(state)).x)
 
 
 @every

@@ -110,6 +110,8 @@ def test_training_on_pictures_in_memory():
         assert Trainer(plan, source, probes, precision="fp32").run().finished
     with pytest.raises(RecipeError, match="smaller than the crop"):
         TensorSource(plan, clean[:, :20])
+    with pytest.raises(RecipeError, match="has one noisy picture"):
+        TensorSource(recipe(objective="noise2noise"), clean, noisy)
 
 
 def test_training_runs_in_inference_mode(root):

@@ -46,6 +46,10 @@ def test_every_bundled_recipe_starts(name):
         ({"data": {"crop": 32}}, "names no folder"),
         ({"data": {"clean": ["x"], "crop": "big"}}, "must be of type int"),
         ({"noise": []}, "noise mixture"),
+        ({"noise": [{**GAUSSIAN, "on_top": 1.5, "on_top_sigma": 9}]}, "noise.on_top"),
+        ({"noise": [{**GAUSSIAN, "on_top": 0.5}]}, "noise.on_top_sigma"),
+        ({"noise": [{**GAUSSIAN, "on_top": 0.5, "on_top_sigma": float("nan")}]}, "noise.on_top_sigma"),
+        ({"objective": "noise2noise", "data": {"clean": ["x"], "pairs": ["y"]}}, "has one noisy picture"),
     ],
 )
 def test_a_wrong_recipe_names_the_entry(change, words):
@@ -103,6 +107,22 @@ def test_noise_of_a_batch_has_the_sigma_it_says(root):
     assert torch.allclose(measured, batch.sigma, rtol=0.06)
     assert ((batch.sigma >= 15 / 255) & (batch.sigma <= 35 / 255)).all()
     assert (batch.second != batch.noisy).float().mean() > 0.99
+
+
+def test_noise_on_top_counts_in_the_sigma_that_is_said():
+    """Variances of independent noise add up; beside impulses there is no sigma to say."""
+    clean = np.full((96, 96, 3), 0.5, np.float32)
+    on_top = {"low": 20, "high": 20, "on_top": 1.0, "on_top_sigma": 60}
+    (white,) = recipe(noise=[{"kind": "gaussian", **on_top}]).noise
+    said = []
+    for number in range(5):
+        sample = make_noisy(clean, [white], np.random.default_rng(number))
+        said.append(sample.sigma)
+        for noisy in (sample.noisy, sample.second):
+            assert sample.sigma == pytest.approx((noisy - clean).std(), rel=0.03)
+    assert min(said) > 20 / 255 and max(said) > 30 / 255
+    (impulses,) = recipe(noise=[{"kind": "salt_and_pepper", **on_top}]).noise
+    assert np.isnan(make_noisy(clean, [impulses], np.random.default_rng(0)).sigma)
 
 
 def test_pictures_are_cut_alike():

@@ -6,14 +6,18 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, get_type_hints
 
+from ..imaging.level import DenoiseError
+from ..imaging.names import check_name
 from ..imaging.noise import NOISE_KINDS
 
 RECIPES = Path(__file__).parent / "recipes"
 TAUGHT = ("interpolation", "regression")
 """Objectives that can follow a teacher."""
+TWICE_NOISY = ("noise2noise",)
+"""Objectives that learn from two noisy pictures of every scene."""
 
 
 class RecipeError(ValueError):
@@ -25,13 +29,24 @@ def _require(holds: bool, entry: str, problem: str) -> None:
         raise RecipeError(f"recipe entry '{entry}' {problem}.")
 
 
+def check_pairs_suffice(objective: str) -> None:
+    """Raise RecipeError for an objective that pairs of a noisy and a clean picture cannot serve."""
+    _require(
+        objective not in TWICE_NOISY,
+        "data.pairs",
+        f"has one noisy picture per scene, but {objective} needs two; name folders of clean pictures in data.clean, to "
+        "which noise is added twice, or train pairs (of two noisy shots, too) with objective 'regression', norm 'l2'",
+    )
+
+
 @dataclass(frozen=True)
 class NoisePart:
     """One kind of noise in the mixture.
 
     kind: a key of NOISE_KINDS. weight: its share of the clean samples. low, high: range of its amount on the node
     scale (sigma of 255, ISO, quality …), drawn evenly, or evenly in the logarithm. options: more arguments of the kind.
-    on_top: probability that Gaussian noise of sigma up to on_top_sigma (of 255) is added to it.
+    on_top: probability that Gaussian noise of sigma up to on_top_sigma (of 255) is added to it; on Gaussian noise the
+    two make one of their joint sigma.
     """
 
     kind: str
@@ -48,6 +63,9 @@ class NoisePart:
         _require(self.low <= self.high, "noise.low", f"({self.low}) is above noise.high ({self.high})")
         _require(not self.logarithmic or self.low > 0, "noise.low", "must be positive for a logarithmic range")
         _require(self.weight > 0, "noise.weight", "must be positive")
+        _require(0 <= self.on_top <= 1, "noise.on_top", "is a probability; give 0 to 1")
+        above = 0 < self.on_top_sigma < math.inf
+        _require(not self.on_top or above, "noise.on_top_sigma", "must be positive and finite where on_top is set")
 
 
 @dataclass(frozen=True)
@@ -175,10 +193,23 @@ class Recipe:
     notes: str = ""
 
     def __post_init__(self) -> None:
+        _require(
+            _names_a_file(self.name), "name", f"is {self.name!r}; files are called after it, so use letters and '_'"
+        )
         _require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
+        if self.data.pairs:
+            check_pairs_suffice(self.objective)
         _require(0 <= self.teacher_share <= 1, "teacher_share", "must be between 0 and 1")
         taught = not self.teacher or self.objective in TAUGHT
         _require(taught, "teacher", f"is for the objectives {' and '.join(TAUGHT)}; leave it out or choose one of them")
+
+
+def _names_a_file(name: str) -> bool:
+    try:
+        check_name(name)
+    except DenoiseError:
+        return False
+    return PureWindowsPath(name).parts == (name,) and name != ".."
 
 
 def bundled_recipes() -> list[str]:

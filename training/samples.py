@@ -14,13 +14,14 @@ from torch import Tensor
 from ..imaging.noise import NOISE_KINDS
 from ..imaging.randomness import generator
 from .pictures import PictureStore, pair_files, picture_files
-from .recipe import NoisePart, Recipe, RecipeError
+from .recipe import NoisePart, Recipe, RecipeError, check_pairs_suffice
 
 
 @dataclass(frozen=True)
 class Batch:
     """noisy, clean, second: [B,C,H,W] on the [0,1] scale, second being another noisy picture of the same scene.
 
+    Pairs have no other one; there `second` is `noisy` itself, and no objective that learns from it may be chosen.
     sigma: [B] of the Gaussian noise in `noisy` on the [0,1] scale, NaN where the noise is of another kind.
     """
 
@@ -96,6 +97,8 @@ class TensorSource:
     def __init__(self, recipe: Recipe, clean: Tensor, noisy: Tensor | None = None) -> None:
         if min(clean.shape[1:3]) < recipe.data.crop:
             raise RecipeError(f"the pictures are smaller than the crop of {recipe.data.crop}; lower it.")
+        if noisy is not None:
+            check_pairs_suffice(recipe.objective)
         self._recipe, self.skipped = recipe, {}
         self._clean = clean.float().cpu().numpy()
         self._noisy = None if noisy is None else noisy.float().cpu().numpy()
@@ -158,7 +161,9 @@ def make_noisy(clean: np.ndarray, mixture: Sequence[NoisePart], random: np.rando
         + random.standard_normal(clean.shape, dtype=np.float32) * np.float32(extra)
         for _ in range(2)
     )
-    return Sample(noisy, clean, second, value / 255 if part.kind == "gaussian" else float("nan"))
+    # Variances of independent Gaussian noise add up; with any other kind beneath, the sum is not white.
+    sigma = float(np.hypot(value / 255, extra)) if part.kind == "gaussian" else float("nan")
+    return Sample(noisy, clean, second, sigma)
 
 
 def _between(part: NoisePart, random: np.random.Generator) -> float:

@@ -25,6 +25,7 @@ class ClassicalDenoiser:
 
     title: what users see. paper: where it comes from.
     strength: multiplies the noise level that the filter is told; 1 = tuned for white Gaussian noise.
+    needs: raises DenoiseError when an optional package is missing; None = always there.
     """
 
     name: str
@@ -32,11 +33,18 @@ class ClassicalDenoiser:
     paper: str
     filter: Filter
     strength: float = 1.0
+    needs: Callable[[], object] | None = None
 
     @property
     def spec(self) -> Spec:
         """Metadata; a filter works on any number of planes."""
         return Spec(self.name, "Classical", conditioning="sigma", half=False, card={"paper": self.paper})
+
+    def ready(self) -> ClassicalDenoiser:
+        """Itself. Raises DenoiseError when a package it needs is missing: where it is chosen, not where it is used."""
+        if self.needs is not None:
+            self.needs()
+        return self
 
     def with_strength(self, strength: float) -> ClassicalDenoiser:
         """The same filter told `strength` times the noise level. Raises ValueError unless it is positive."""

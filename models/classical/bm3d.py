@@ -19,20 +19,25 @@ PATIENCE = 0.1
 """Seconds between two looks at whether the user has cancelled."""
 
 
-def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
-    """Block matching and 3-D filtering of [1,C,H,W]; colour in an opponent space. sigma on the [0,1] scale.
-
-    Raises:
-        DenoiseError: the package `bm3d` is not installed.
-    """
+def package() -> Any:
+    """The authors' package. Raises DenoiseError when it is not installed."""
     try:
-        package = importlib.import_module("bm3d")
+        return importlib.import_module("bm3d")
     except ImportError as error:
         raise DenoiseError(
             "BM3D needs the package bm3d (licensed for non-commercial use only): pip install bm3d, or choose 'nlm'."
         ) from error
+
+
+def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
+    """Block matching and 3-D filtering of [1,C,H,W]; colour in an opponent space. sigma on the [0,1] scale.
+
+    Raises:
+        DenoiseError: see `package`.
+    """
+    library = package()
     picture = image[0].permute(1, 2, 0).double().cpu().numpy()
-    run = package.bm3d_rgb if picture.shape[-1] == 3 else package.bm3d
+    run = library.bm3d_rgb if picture.shape[-1] == 3 else library.bm3d
     clean = np.asarray(_watched(run, picture, float(sigma), monitor)).reshape(picture.shape)
     return torch.from_numpy(clean).permute(2, 0, 1)[None].to(image)
 
@@ -51,4 +56,8 @@ def _watched(run: Callable[..., Any], picture: np.ndarray, sigma: float, monitor
     return answer.result()
 
 
-register(ClassicalDenoiser("bm3d", "BM3D (non-commercial extra)", "Dabov, Foi, Katkovnik, Egiazarian 2007", bm3d))
+register(
+    ClassicalDenoiser(
+        "bm3d", "BM3D (non-commercial extra)", "Dabov, Foi, Katkovnik, Egiazarian 2007", bm3d, needs=package
+    )
+)
