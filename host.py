@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from . import host_routes
 from .imaging.level import DenoiseError
 from .models.loader import SUFFIXES, bundled, find_file
 from .models.placement import Placement, PlainPlacement, resolve_device
@@ -160,6 +161,13 @@ def register_model_folder() -> None:
     paths.add_model_folder_path(MODEL_FOLDER, str(Path(paths.models_dir) / MODEL_FOLDER))
     folders, suffixes = paths.folder_names_and_paths[MODEL_FOLDER]
     paths.folder_names_and_paths[MODEL_FOLDER] = (folders, set(suffixes) | set(SUFFIXES))
+
+
+def register_routes() -> None:
+    """Let ComfyUI's server answer what the nodes ask it from the browser."""
+    server = _comfy("server")
+    if is_hosted() and getattr(getattr(server, "PromptServer", None), "instance", None) is not None:
+        host_routes.register(server, denoiser_file)
 
 
 def denoiser_files() -> dict[str, Path]:
