@@ -91,3 +91,25 @@ def test_words_that_people_search_for(node_id):
     assert aliases and all(isinstance(word, str) and word == word.strip() for word in aliases)
     assert len({word.lower() for word in aliases}) == len(aliases)
     assert [word for word in aliases if word.lower() == name] == []
+
+
+SEARCHES = {
+    "diffusion": {"SampleLoop", "StartDenoising", "SchedulerStep", "DDPMScheduler", "RealWorldInterpolationSampler"},
+    "sampler": {"SampleLoop", "RealWorldInterpolationSampler"},
+    "film grain": {"AddNoise", "DenoiseImage", "DenoiseVideo"},
+    "salt and pepper": {"AddNoise"},
+    "psnr": {"PSNRMeter", "BenchmarkDenoisers", "NoiseLevelSweep", "VideoMeter"},
+    "noise level": {"EstimateNoise", "NoiseLevelSweep"},
+    "inpaint": {"KnownPixels", "DamageMask"},
+    "lora": {"TrainDenoiser"},
+}
+
+
+@pytest.mark.parametrize("word", SEARCHES)
+def test_a_search_finds(word):
+    found = {
+        node_id.removeprefix("RealDenoise")
+        for node_id, cls in NODE_CLASS_MAPPINGS.items()
+        if any(word in text.lower() for text in (NODE_DISPLAY_NAME_MAPPINGS[node_id], *cls.SEARCH_ALIASES))
+    }
+    assert SEARCHES[word] <= found
