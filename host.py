@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from . import host_routes
 from .imaging.level import DenoiseError
 from .imaging.names import check_name
 from .models.loader import SUFFIXES, bundled, find_file
@@ -176,6 +177,13 @@ def _make_visible(folder: Path) -> None:
         _log.info("realdenoise: weight files of your own go into %s", folder)
     except OSError as error:
         _log.debug("realdenoise: %s cannot be made (%s)", folder, error)
+
+
+def register_routes() -> None:
+    """Let ComfyUI's server answer what the nodes ask it from the browser."""
+    server = _comfy("server")
+    if is_hosted() and getattr(getattr(server, "PromptServer", None), "instance", None) is not None:
+        host_routes.register(server, denoiser_file)
 
 
 def denoiser_files() -> dict[str, Path]:

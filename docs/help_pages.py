@@ -16,6 +16,8 @@ PAGES = ROOT / "web" / "docs"
 MARK = "<!-- What follows is written by docs/help_pages.py from the node's definition. -->"
 KINDS = {"INT": "whole number", "FLOAT": "number", "STRING": "text", "BOOLEAN": "switch", "COMBO": "choice"}
 MOST_CHOICES = 12
+LARGE = 2**31 - 1
+"""A limit that nobody reaches, such as that of seeds."""
 
 
 def section(node_id: str, cls: type, workflows: list[str]) -> str:
@@ -26,13 +28,11 @@ def section(node_id: str, cls: type, workflows: list[str]) -> str:
     groups = cls.INPUT_TYPES()
     inputs = {name: (entry, part) for part in ("required", "optional") for name, entry in groups.get(part, {}).items()}
     if inputs:
-        rows = [_input_row(name, entry, part) for name, (entry, part) in inputs.items()]
-        parts.append(
-            "## Inputs\n| input | kind | default | range | what it is |\n|---|---|---|---|---|\n" + "\n".join(rows)
-        )
+        lines = [_input_line(name, entry, part) for name, (entry, part) in inputs.items()]
+        parts.append("## Inputs\n" + "\n".join(lines))
     outputs = zip(cls.RETURN_NAMES, cls.RETURN_TYPES, cls.OUTPUT_TOOLTIPS, strict=True)
-    rows = [f"| **{name}** | {_kind(kind)} | {_cell(words)} |" for name, kind, words in outputs]
-    parts.append("## Outputs\n| output | kind | what it is |\n|---|---|---|\n" + "\n".join(rows))
+    lines = [_line(name, [_kind(kind)], words) for name, kind, words in outputs]
+    parts.append("## Outputs\n" + "\n".join(lines))
     parts.append("Templates with this node: " + ", ".join(name.replace("_", " ") for name in workflows) + ".")
     return "\n\n".join(parts) + "\n"
 
@@ -41,22 +41,29 @@ def _kind(kind: Any) -> str:
     return KINDS["COMBO"] if not isinstance(kind, str) else KINDS.get(kind, f"`{kind}`")
 
 
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
+def _line(name: str, facts: list[str], words: str) -> str:
+    """An entry of a list, which fits the narrow help panel where a table does not; further lines go below it."""
+    first, *rest = words.split("\n")
+    return "\n".join([f"- **{name}** ({', '.join(facts)}): {first}", *(f"  - {line}" for line in rest)])
 
 
-def _input_row(name: str, entry: tuple, part: str) -> str:
+def _input_line(name: str, entry: tuple, part: str) -> str:
     kind, options = entry[0], entry[1] if len(entry) > 1 else {}
     choices = list(options.get("options", [])) if isinstance(kind, str) else list(kind)
-    default, limits = options.get("default", choices[0] if choices else ""), ""
-    if choices:
-        limits = ", ".join(map(str, choices[:MOST_CHOICES])) + (" …" if len(choices) > MOST_CHOICES else "")
-    elif "min" in options and "max" in options:
-        limits = f"{options['min']:g} to {options['max']:g}"
+    default, facts = options.get("default", choices[0] if choices else ""), [_kind(kind)]
     if isinstance(default, bool):
         default = options.get("label_on", "on") if default else options.get("label_off", "off")
-    words = options.get("tooltip", "") + (" (optional)" if part == "optional" and not default and not choices else "")
-    return f"| **{name}** | {_kind(kind)} | {_cell(str(default))} | {_cell(limits)} | {_cell(words)} |"
+    if default != "":
+        facts.append(f"default {default}")
+    if len(choices) > 1:
+        words = ", ".join(map(str, choices[:MOST_CHOICES])) + (" …" if len(choices) > MOST_CHOICES else "")
+        facts = ["; ".join([f"one of {words}", *facts[1:]])]
+    elif "min" in options and "max" in options:
+        low, high = options["min"], options["max"]
+        facts.append(f"{low:g} or more" if high >= LARGE else f"{low:g} to {high:g}")
+    if part == "optional" and not default and not choices:
+        facts.append("optional")
+    return _line(name, facts, options.get("tooltip", ""))
 
 
 def templates() -> dict[str, list[str]]:

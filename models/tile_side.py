@@ -50,7 +50,7 @@ def best_sides(
 def _even_sides(length: int) -> list[int]:
     """Sides that cut a line into equal pieces, smallest first, so that the smallest is taken if none fits memory."""
     largest = -(-length // LARGEST_TILE)
-    counts = range(largest, max(largest, length // STEP) + 1)
+    counts = range(largest, -(-length // STEP) + 1)
     return sorted({_round_up(-(-length // count)) for count in counts})
 
 

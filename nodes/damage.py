@@ -13,7 +13,7 @@ from .registry import node
 from .widgets import choice, real
 
 
-@node("Damage Mask", "Noise", ("scratches", "holes", "missing pixels", "inpainting mask"))
+@node("Damage Mask", "Noise", ("scratches", "holes", "missing pixels", "inpaint", "inpainting mask"))
 class DamageMask:
     """Seeded scratches, spots or dead pixels."""
 

@@ -10,7 +10,11 @@ from .common import answer, facts, mapped_level, noise_level, sigma_input
 from .registry import node
 
 
-@node("Denoise Image", category="Denoise", aliases=("remove noise", "noise reduction", "clean photo", "grain removal"))
+@node(
+    "Denoise Image",
+    category="Denoise",
+    aliases=("remove noise", "noise reduction", "clean photo", "grain removal", "film grain"),
+)
 class DenoiseImage:
     """One call of the denoiser."""
 

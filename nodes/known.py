@@ -15,7 +15,7 @@ from .states import to_planes
 from .widgets import integer
 
 
-@node("Known Pixels", "Schedulers", ("inpainting", "RePaint", "super-resolution", "fill holes", "mask"))
+@node("Known Pixels", "Schedulers", ("inpaint", "inpainting", "RePaint", "super-resolution", "fill holes", "mask"))
 class KnownPixels:
     """A scheduler that keeps what is known."""
 

@@ -136,3 +136,4 @@ class LoadDenoiser:
 
 
 host.register_model_folder()
+host.register_routes()

@@ -31,7 +31,7 @@ def _sample_size(scheduler: Scheduler, height: int, width: int) -> tuple[int, in
     return size
 
 
-@node("Start Denoising", "Loop", ("initial noise", "empty latent", "set timesteps", "generate"))
+@node("Start Denoising", "Loop", ("diffusion", "initial noise", "empty latent", "set timesteps", "generate"))
 class StartDenoising:
     """The state at the noisy end."""
 
@@ -94,7 +94,7 @@ class StartDenoising:
         return answer(describe(state), state, current_picture(state), state.steps)
 
 
-@node("Predict Clean", "Loop", ("model prediction", "noise residual", "score", "epsilon"))
+@node("Predict Clean", "Loop", ("diffusion", "model prediction", "noise residual", "score", "epsilon"))
 class PredictClean:
     """What the denoiser says about a state."""
 
@@ -136,7 +136,7 @@ class PredictClean:
         return answer(describe(state), to_image(clean), to_image(noise.clamp(0, 1)), to_image(change.clamp(0, 1)))
 
 
-@node("Scheduler Step", "Loop", ("step", "previous sample", "sampler step"))
+@node("Scheduler Step", "Loop", ("diffusion step", "previous sample", "sampler step"))
 class SchedulerStep:
     """One step of whatever scheduler the state came from."""
 

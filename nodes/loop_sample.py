@@ -16,7 +16,7 @@ from .states import STATE_INPUT, check_state, current_picture, describe
 from .widgets import integer
 
 
-@node("Sample Loop", "Loop", ("sampler", "KSampler", "denoising loop", "generate"))
+@node("Sample Loop (diffusion)", "Loop", ("sampler", "KSampler", "denoising loop", "reverse process", "generate"))
 class SampleLoop:
     """Predict, step, repeat."""
 

@@ -15,7 +15,7 @@ from .tables import TABLE_TOOLTIP, check_denoiser, connected, numbered, tell_sig
 from .widgets import switch
 
 
-@node("Benchmark Denoisers", category="Measure", aliases=("ranking", "compare models", "speed", "leaderboard"))
+@node("Benchmark Denoisers", category="Measure", aliases=("psnr", "ranking", "compare models", "speed", "leaderboard"))
 class BenchmarkDenoisers:
     """Clean pictures × noises × denoisers → a ranking."""
 

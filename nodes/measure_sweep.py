@@ -34,7 +34,7 @@ SHOWN_DEVIATIONS = 3.0
 PANELS = {"PSNR and SSIM": ("psnr", "ssim"), "PSNR": ("psnr",), "SSIM": ("ssim",), "PSNR gain": ("gain",)}
 
 
-@node("Noise Level Sweep", category="Measure", aliases=("benchmark", "sigma sweep", "robustness", "analysis"))
+@node("Noise Level Sweep", category="Measure", aliases=("benchmark", "psnr", "sigma sweep", "robustness", "analysis"))
 class NoiseLevelSweep:
     """One denoiser over several noise levels and pictures."""
 

@@ -18,7 +18,13 @@ def _kinds() -> str:
     return "What the noise is like.\n" + "\n".join(f"{kind.name}: {kind.tooltip}" for kind in NOISE_KINDS.values())
 
 
-@node("Add Noise", category="Noise", aliases=("gaussian noise", "degrade", "camera noise", "awgn"))
+def _aliases() -> tuple[str, ...]:
+    """Every kind is a word to search for: film grain, salt and pepper, JPEG."""
+    words = [kind.name.replace("_", " ") for kind in NOISE_KINDS.values()]
+    return (*words, "gaussian noise", "camera noise", "degrade", "awgn")
+
+
+@node("Add Noise", category="Noise", aliases=_aliases())
 class AddNoise:
     """Seeded noise per frame."""
 

@@ -24,7 +24,7 @@ def _noise_levels(largest: float, smallest: float) -> dict[str, Widget]:
     }
 
 
-@node("Interpolation Scheduler", "Schedulers", ("real-world interpolation", "origin sampling", "improved sampling"))
+@node("Interpolation Scheduler", "Schedulers", ("interpolation diffusion", "origin sampling", "improved sampling"))
 class InterpolationScheduler(SchedulerNode):
     """Between the clean and the really noisy picture."""
 
@@ -55,7 +55,11 @@ class InterpolationScheduler(SchedulerNode):
         )
 
 
-@node("Langevin Scheduler", "Schedulers", ("score matching", "annealed Langevin dynamics", "NCSN"))
+@node(
+    "Langevin Scheduler",
+    "Schedulers",
+    ("score-based diffusion", "score matching", "annealed Langevin dynamics", "NCSN"),
+)
 class LangevinScheduler(SchedulerNode):
     """Uphill along the score, with noise."""
 
@@ -89,7 +93,7 @@ class LangevinScheduler(SchedulerNode):
         return self.answer("Annealed Langevin", scheduler, f"{levels} levels of {steps_per_level} steps and a last one")
 
 
-@node("EDM Scheduler", "Schedulers", ("Karras", "Heun", "Euler", "sigmas"))
+@node("EDM Scheduler", "Schedulers", ("diffusion", "Karras", "Heun", "Euler", "sigmas"))
 class EDMScheduler(SchedulerNode):
     """Karras' grid of noise levels."""
 

@@ -56,7 +56,7 @@ def chain_settings(widgets: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@node("DDPM Scheduler", "Schedulers", ("ancestral sampling", "noise schedule", "beta schedule"))
+@node("DDPM Scheduler", "Schedulers", ("diffusion", "ancestral sampling", "noise schedule", "beta schedule"))
 class DDPMScheduler(SchedulerNode):
     """Ancestral sampling with every setting of the paper."""
 
@@ -80,7 +80,7 @@ class DDPMScheduler(SchedulerNode):
         return self.answer("DDPM", scheduler, f"{widgets['beta_schedule']} betas, {widgets['spacing']} spacing")
 
 
-@node("DDIM Scheduler", "Schedulers", ("deterministic sampling", "eta", "noise schedule"))
+@node("DDIM Scheduler", "Schedulers", ("diffusion", "deterministic sampling", "eta", "noise schedule"))
 class DDIMScheduler(SchedulerNode):
     """From deterministic to as noisy as DDPM."""
 

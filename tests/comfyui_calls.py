@@ -15,6 +15,11 @@ def get(url: str) -> dict:
         return json.loads(answer.read())
 
 
+def get_text(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read().decode()
+
+
 def post(url: str, content: dict) -> bytes:
     request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:

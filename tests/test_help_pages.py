@@ -21,6 +21,7 @@ NO_PAPER = {
 _spec = importlib.util.spec_from_file_location("help_pages", ROOT / "docs" / "help_pages.py")
 help_pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(help_pages)
+LONGEST_WORD = 40
 USED = help_pages.templates()
 
 
@@ -51,7 +52,17 @@ def test_the_generated_part_follows_the_definition():
             return inputs
 
     old, new = (help_pages.section("RealDenoiseDenoiseImage", cls, ["a_b"]) for cls in (before, Changed))
-    assert "| 0 to 1 |" in old and "| 0 to 2 |" in new and "| **speed** | number |" in new and "a b." in new
+    assert "(number, default 1.0, 0 to 1): " in old and "(number, default 1.0, 0 to 2): " in new
+    assert "- **speed** (number): Megapixels per second." in new and "a b." in new
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_nothing_is_wider_than_the_help_panel(node_id):
+    """Tables, code blocks and long words do not wrap, so half of them would be out of sight."""
+    page = text(node_id)
+    assert not re.search(r"^\s*(\||```|    \S)", page, re.MULTILINE)
+    words = re.sub(r"\]\([^)]*\)|<!--.*?-->", "]", page).split()
+    assert len(max(words, key=len)) <= LONGEST_WORD, max(words, key=len)
 
 
 @pytest.mark.parametrize("node_id", NODES)
@@ -80,3 +91,25 @@ def test_words_that_people_search_for(node_id):
     assert aliases and all(isinstance(word, str) and word == word.strip() for word in aliases)
     assert len({word.lower() for word in aliases}) == len(aliases)
     assert [word for word in aliases if word.lower() == name] == []
+
+
+SEARCHES = {
+    "diffusion": {"SampleLoop", "StartDenoising", "SchedulerStep", "DDPMScheduler", "RealWorldInterpolationSampler"},
+    "sampler": {"SampleLoop", "RealWorldInterpolationSampler"},
+    "film grain": {"AddNoise", "DenoiseImage", "DenoiseVideo"},
+    "salt and pepper": {"AddNoise"},
+    "psnr": {"PSNRMeter", "BenchmarkDenoisers", "NoiseLevelSweep", "VideoMeter"},
+    "noise level": {"EstimateNoise", "NoiseLevelSweep"},
+    "inpaint": {"KnownPixels", "DamageMask"},
+    "lora": {"TrainDenoiser"},
+}
+
+
+@pytest.mark.parametrize("word", SEARCHES)
+def test_a_search_finds(word):
+    found = {
+        node_id.removeprefix("RealDenoise")
+        for node_id, cls in NODE_CLASS_MAPPINGS.items()
+        if any(word in text.lower() for text in (NODE_DISPLAY_NAME_MAPPINGS[node_id], *cls.SEARCH_ALIASES))
+    }
+    assert SEARCHES[word] <= found

@@ -208,3 +208,41 @@ def test_pictures_on_the_node_are_rounded_not_truncated(comfy, tmp_path):
 def test_previews_of_any_size(size):
     picture = host.preview_picture(torch.rand(2, 1, *size))
     assert max(picture.size) <= 512 and picture.mode == "L"
+
+
+class FakeServer:
+    """ComfyUI's module `server`, as far as a route needs it."""
+
+    def __init__(self) -> None:
+        self.handlers = {}
+        routes = types.SimpleNamespace(get=lambda path: lambda handler: self.handlers.setdefault(path, handler))
+        self.PromptServer = types.SimpleNamespace(instance=types.SimpleNamespace(routes=routes))
+        self.web = types.SimpleNamespace(Response=lambda text, status: (status, text))
+
+    def ask(self, path, **query):
+        """What the route answers: (status, text)."""
+        waiting = self.handlers[path](types.SimpleNamespace(query=query))
+        with pytest.raises(StopIteration) as done:
+            waiting.send(None)
+        return done.value.value
+
+
+def test_the_server_answers_with_the_card_of_a_listed_file(comfy, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "server", server := FakeServer())
+    (tmp_path / "denoisers").mkdir()
+    (tmp_path / "denoisers" / "mine.pth").touch()
+    (tmp_path / "secret.pth").touch()
+    host.register_model_folder()
+    host.register_routes()
+    status, text = server.ask("/realdenoise/card", denoiser="vae")
+    assert status == 200 and text.startswith("vae · ") and "PSNR" in text
+    assert server.ask("/realdenoise/card", denoiser="mine.pth")[0] == 200
+    for query in ({"denoiser": "../secret.pth"}, {"denoiser": str(tmp_path / "secret.pth")}, {}):
+        status, text = server.ask("/realdenoise/card", **query)
+        assert status == 404 and "is not installed" in text
+
+
+def test_no_route_without_a_server(alone, monkeypatch):
+    monkeypatch.setitem(sys.modules, "server", server := FakeServer())
+    host.register_routes()
+    assert server.handlers == {}

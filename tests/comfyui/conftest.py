@@ -119,3 +119,18 @@ def browser():
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(params=["classic", "vue"], scope="module")
+def mode(request):
+    """How ComfyUI draws nodes: on its canvas, or as elements."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def page(comfyui, browser, mode):
+    """The editor in one of the modes, for all tests of a file."""
+    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
+    opened = comfyui.open_editor(browser)
+    yield opened
+    opened.close()

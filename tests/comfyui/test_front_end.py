@@ -4,46 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from browser import ERRORS, FRESH, PINK, open_workflow, run, screenshot
+from browser import ERRORS, FRESH, PINK, change, make_small, open_workflow, run, screenshot, widgets
 from PIL import Image
 from realdenoise.headless.convert import to_prompt
 from realdenoise.headless.run import CLASSES, read_workflow
-from shipped import FILES, FOLDER, smaller
-
-
-@pytest.fixture(params=["classic", "vue"], scope="module")
-def mode(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def page(comfyui, browser, mode):
-    comfyui.set_option("Comfy.VueNodes.Enabled", mode == "vue")
-    opened = comfyui.open_editor(browser)
-    yield opened
-    opened.close()
-
-
-def widgets(page) -> list[dict]:
-    return page.evaluate("""app.graph.nodes.flatMap((node) => (node.widgets ?? []).map((widget, index) =>
-        ({ node: node.id, kind: node.type, index, name: widget.name, value: widget.value })))""")
-
-
-def change(page, node: int, index: int, value: object) -> None:
-    page.evaluate(
-        "([node, index, value]) => (app.graph.getNodeById(node).widgets[index].value = value)", [node, index, value]
-    )
-
-
-def make_small(page, name: str) -> None:
-    for widget in widgets(page):
-        value = smaller(name, widget["name"], widget["value"])
-        if widget["kind"] == "RealDenoiseTrainDenoiser" and widget["name"] == "steps":
-            value = 2
-        if widget["kind"] == "RealDenoiseHeatScheduler" and widget["name"] == "iterations":
-            value = 4
-        if value != widget["value"]:
-            change(page, widget["node"], widget["index"], value)
+from shipped import FILES, FOLDER
 
 
 @pytest.mark.parametrize("name", FILES)

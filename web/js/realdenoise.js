@@ -1,6 +1,7 @@
 // Shows on our nodes what a run answered: `ui.text` as lines, `ui.before` and `ui.after` as a slider.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { forget, recall, remember, runsHere, watch } from "./answers.js";
 
 const PREFIX = "RealDenoise";
 const LINE = 16;
@@ -153,10 +154,32 @@ function show(node, answer) {
   if (answer?.text?.length) node.realdenoiseText?.(answer.text.join("\n"));
 }
 
+/** Shows the card of the chosen denoiser, so that nobody has to run a workflow to read it. */
+async function showCard(node, widget) {
+  const name = widget.value;
+  const answer = await api.fetchApi(`/realdenoise/card?${new URLSearchParams({ denoiser: name })}`);
+  const text = await answer.text();
+  if (widget.value === name && !recall(node)) node.realdenoiseText?.(text);
+}
+
+function addCard(node) {
+  const widget = node.widgets?.find(({ name }) => name === "denoiser");
+  if (!widget) return undefined;
+  const changed = widget.callback;
+  widget.callback = function (...args) {
+    const result = changed?.apply(this, args);
+    forget(node);
+    queueMicrotask(() => showCard(node, widget));
+    return result;
+  };
+  return () => showCard(node, widget);
+}
+
 app.registerExtension({
   name: "RealDenoise.Results",
   init() {
     element("style", "", document.head).textContent = STYLE;
+    watch(PREFIX, show);
   },
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!nodeData.name.startsWith(PREFIX)) return;
@@ -167,15 +190,20 @@ app.registerExtension({
       created?.call(this);
       if ("before" in inputs && "after" in inputs) addSlider(this);
       if (nodeData.output?.includes("STRING")) addText(this);
+      const showUnasked = nodeData.name === `${PREFIX}LoadDenoiser` ? addCard(this) : undefined;
+      // A node that is loaded or pasted gets its number and values after this.
+      queueMicrotask(() => {
+        const answer = this.graph && recall(this);
+        if (answer) show(this, answer);
+        else if (this.graph) showUnasked?.();
+      });
     };
     const executed = nodeType.prototype.onExecuted;
     nodeType.prototype.onExecuted = function (answer) {
       executed?.call(this, answer);
+      if (!answer || !runsHere()) return;
+      remember(this, answer);
       show(this, answer);
     };
-  },
-  loadedGraphNode(node) {
-    // Coming back to a workflow's tab: the answers are still known, only our widgets are gone.
-    if (node.type?.startsWith(PREFIX)) show(node, app.nodeOutputs?.[node.id]);
   },
 });
