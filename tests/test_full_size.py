@@ -44,8 +44,8 @@ def peaks(rows: int, columns: int, strength: float) -> list[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_twice_the_picture_takes_the_input_the_output_and_nothing_else():
     strength = 0.7  # needs the input to the end
-    small, large = peaks(3000, 4000, strength), peaks(6000, 4000, strength)
-    picture = 12_000_000 * 3 * 4  # bytes by which the larger one is larger
+    small, large = peaks(1500, 4000, strength), peaks(3000, 4000, strength)
+    picture = 6_000_000 * 3 * 4  # bytes by which the larger one is larger
     denoised = large[0] - small[0]
     assert 1.5 * picture < denoised < 2.2 * picture  # input and output
     saved = large[1] - small[1]
