@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", metavar="FILE", help="add a low-rank adapter made by 'train --adapter lora'")
     parser.add_argument(
-        "--adapter-strength", type=float, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
+        "--adapter-strength", type=finite, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
     )
 
 
@@ -96,6 +97,20 @@ def positive(text: str) -> int:
     """An argparse type: a whole number from 1."""
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def finite(text: str) -> float:
+    """An argparse type: any number but NaN and infinity."""
+    if not math.isfinite(number := float(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not finite")
+    return number
+
+
+def crf(text: str) -> int:
+    """An argparse type: a whole number from 0 to 63, the range of the encoders."""
+    if not 0 <= (number := int(text)) <= 63:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 63")
     return number
 
 

@@ -96,7 +96,14 @@ def pack(network: nn.Module) -> dict[str, Tensor]:
 
 
 def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart."""
+    """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart.
+
+    Raises:
+        DenoiseError: eight-bit weights without their scales.
+    """
+    unscaled = [key for key, value in state.items() if value.dtype == torch.int8 and key + SCALE not in state]
+    if unscaled:
+        raise DenoiseError(f"the file lacks the scales of its eight-bit weights ({unscaled[0]}); download it again.")
     scales = {key.removesuffix(SCALE): state[key] for key in state if key.removesuffix(SCALE) in state and SCALE in key}
     return {
         key: value.float() * scales[key] if key in scales else value

@@ -82,7 +82,8 @@ def train_from_folders(
         trained = trainer.run(monitor, row)
     finally:
         trained = trainer.result()
-        _save(recipe, trained, weights, adapter=student is not None)
+        if trained.progress.step:
+            _save(recipe, trained, weights, adapter=student is not None)
     return trained, weights
 
 
