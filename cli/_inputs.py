@@ -158,6 +158,8 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
     Raises:
         UsageError: nothing found, or two results of the same name.
     """
+    if "" in names:
+        raise UsageError("the name of an input is empty; give a file, a folder or a pattern.")
     found = [pair for name in names for pair in _files(name, suffixes)]
     if not found:
         raise UsageError(f"there is no picture in {', '.join(names)}.")

@@ -122,11 +122,11 @@ def read_folder(folder: Path) -> tuple[DenoiseTable, list[Example]]:
         examples = [_from(Example, _names(Example), example, math.inf) for example in content["examples"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DenoiseError(f"'{path}' is no benchmark ({error}); make it again.") from error
-    if not rows:
-        raise DenoiseError(f"'{path}' holds no results; make it again.")
     for example in examples:
         if Path(example.file).parent != Path("examples"):
             raise DenoiseError(f"'{path}' names '{example.file}', which lies outside its folder of examples.")
+    if not rows:
+        raise DenoiseError(f"'{path}' holds no results; make it again.")
     return DenoiseTable(rows, models, content.get("settings", {})), examples
 
 

@@ -129,6 +129,7 @@ FOREIGN = {
     "no optimiser": lambda good: {**good, "optimiser": {}},
     "no groups": lambda good: {**good, "optimiser": {**good["optimiser"], "param_groups": []}},
     "no progress": lambda good: {**good, "progress": {"zz": 1}},
+    "empty progress": lambda good: {**good, "progress": {}},
     "no rows": lambda good: {**good, "progress": {**good["progress"], "rows": 3}},
     "a step of text": lambda good: {**good, "progress": {**good["progress"], "step": "x"}},
 }
@@ -190,6 +191,7 @@ def test_weights_with_something_missing(name, change, problem, capsys):
         (["bench", "pictures", "--denoiser", "heat", "--border", "-1"], "below 0"),
         (["denoise", "pictures/a.png", "-o", "o.png", "--crf", "1000"], "not between 0 and 63"),
         (["denoise", "pictures/a.png", "-o", "o.png", "--adapter-strength", "nan"], "is not finite"),
+        (["denoise", "", "-o", "new/folder", "--denoiser", "heat"], "is empty"),
         (["report", "empty"], "holds no results"),
         (["denoise", "missing.png", "-o", "new/folder", "--denoiser", "heat"], "missing.png"),
     ],

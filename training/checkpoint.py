@@ -89,11 +89,12 @@ def check_fits(saved: Mapping[str, Any], network: nn.Module, optimiser: torch.op
     groups = [len(group["params"]) for group in optimiser.state_dict()["param_groups"]]
     try:
         fits = fits and groups == [len(group["params"]) for group in saved["optimiser"]["param_groups"]]
+        fits = fits and saved["progress"].keys() == vars(Progress()).keys()
         progress = Progress(**saved["progress"])
         numbers = (progress.step, progress.seconds, progress.best, *(value for row in progress.rows for value in row))
         fits = fits and all(isinstance(value, (int, float)) for value in numbers)
         progress.rows = [(row[0], row[1], row[2], row[3]) for row in progress.rows]
-    except (TypeError, LookupError) as error:
+    except (TypeError, LookupError, AttributeError) as error:
         raise RecipeError(f"the checkpoint cannot be gone on with ({error}); {OTHER_RUN}.") from error
     if not fits:
         raise RecipeError(f"the checkpoint is of another network than the recipe's; {OTHER_RUN}.")
