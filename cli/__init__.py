@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"realdenoise {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:  # the last two: PyTorch's own
         print(f"realdenoise {args.command}: {sentence(error)}", file=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:

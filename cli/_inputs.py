@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", metavar="FILE", help="add a low-rank adapter made by 'train --adapter lora'")
     parser.add_argument(
-        "--adapter-strength", type=float, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
+        "--adapter-strength", type=finite, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
     )
 
 
@@ -111,6 +112,20 @@ def positive(text: str) -> int:
     return number
 
 
+def finite(text: str) -> float:
+    """An argparse type: any number but NaN and infinity."""
+    if not math.isfinite(number := float(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not finite")
+    return number
+
+
+def crf(text: str) -> int:
+    """An argparse type: a whole number from 0 to 63, the range of the encoders."""
+    if not 0 <= (number := int(text)) <= 63:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 63")
+    return number
+
+
 def natural(text: str) -> int:
     """An argparse type: a whole number from 0."""
     if (number := int(text)) < 0:
@@ -155,6 +170,8 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
     Raises:
         UsageError: nothing found, or two results of the same name.
     """
+    if "" in names:
+        raise UsageError("the name of an input is empty; give a file, a folder or a pattern.")
     found = [pair for name in names for pair in _files(name, suffixes)]
     if not found:
         raise UsageError(f"there is no picture in {', '.join(names)}.")

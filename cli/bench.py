@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ._errors import UsageError
-from ._inputs import positive
+from ._inputs import natural, positive
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -39,18 +39,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--first", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument("--data-set", metavar="NAME", help="name in the head; published PSNR for CBSD68 and others")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument(
         "--measure-sigma", action="store_true", help="measure the noise level instead of telling the true one"
     )
     parser.add_argument("--luma", action="store_true", help="measure on the Y channel of BT.601 instead of RGB")
-    parser.add_argument("--border", type=int, default=0, metavar="PIXELS", help="left out on every side")
+    parser.add_argument("--border", type=natural, default=0, metavar="PIXELS", help="left out on every side")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", help="write JSON, CSV, Markdown, charts and example crops into a folder"
     )
-    parser.add_argument("--examples", type=int, default=2, metavar="N", help="pictures to keep crops of (default: 2)")
+    parser.add_argument(
+        "--examples", type=natural, default=2, metavar="N", help="pictures to keep crops of (default: 2)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, natural, open_denoiser, past
+from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, crf, jobs, open_denoiser, past
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="videos: steady them along the motion, for less flicker; 0 = off, below 1 = more (given alone: 0.75)",
     )
     parser.add_argument("--codec", metavar="NAME", help="videos: an FFmpeg encoder (default: libx264, WebM libvpx-vp9)")
-    parser.add_argument("--crf", type=natural, default=16, metavar="Q", help="videos: lower is better (default: 16)")
+    parser.add_argument("--crf", type=crf, default=16, metavar="Q", help="videos: lower is better (default: 16)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.set_defaults(run=run)
 
@@ -74,11 +74,11 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
 
     if job.target.exists() and not args.overwrite:
         raise PictureError(f"'{job.target}' exists; add --overwrite to replace it.")
-    job.target.parent.mkdir(parents=True, exist_ok=True)
     if job.source.suffix.lower() in VIDEO_SUFFIXES:
         return _denoise_video(job, denoiser, args, monitor)
     image, info = load_photo(job.source, args.raw)
     clean = clean_picture(image, denoiser, args, monitor)
+    job.target.parent.mkdir(parents=True, exist_ok=True)
     save_picture(clean[0], job.target, info, args.quality)
     return None
 
@@ -86,6 +86,7 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
 def _denoise_video(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
     from ..clips import denoise_video
 
+    job.target.parent.mkdir(parents=True, exist_ok=True)
     denoise_video(
         job.source,
         job.target,

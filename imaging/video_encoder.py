@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from .deep_files import pyav
+from .files import PictureError
 from .video_reader import bits_of
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
@@ -31,8 +33,15 @@ class Encoding:
     quality: int = QUALITY
 
     def encoder(self, suffix: str) -> str:
-        """The encoder for a file of this ending."""
-        return self.codec or CODECS.get(suffix, DEFAULT_CODEC)
+        """The encoder for a file of this ending. PictureError when FFmpeg has none of that name for pictures."""
+        name = self.codec or CODECS.get(suffix, DEFAULT_CODEC)
+        try:
+            known = pyav().codec.Codec(name, "w").type == "video"
+        except ValueError:  # PyAV: unknown
+            known = False
+        if not known:
+            raise PictureError(f"codec '{name}' is no video encoder of this FFmpeg; try {DEFAULT_CODEC}.")
+        return name
 
     def options(self, encoder: str) -> dict[str, str]:
         """What FFmpeg is told beside size and timing; a codec without loss has no quality to choose."""

@@ -125,6 +125,8 @@ def read_folder(folder: Path) -> tuple[DenoiseTable, list[Example]]:
     for example in examples:
         if Path(example.file).parent != Path("examples"):
             raise DenoiseError(f"'{path}' names '{example.file}', which lies outside its folder of examples.")
+    if not rows:
+        raise DenoiseError(f"'{path}' holds no results; make it again.")
     return DenoiseTable(rows, models, content.get("settings", {})), examples
 
 

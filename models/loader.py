@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..imaging.level import DenoiseError
-from .classical.base import ClassicalDenoiser, classical
+from .classical.base import classical
 from .contract import Denoiser, Spec
 from .diffusers_folder import locate
 from .lora import METADATA as ADAPTER
@@ -49,16 +49,18 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
     """The network with its weights in float32, and its spec with the card of the file.
 
     Raises:
-        DenoiseError: the tensors do not fit the architecture they resemble.
+        DenoiseError: the tensors, or the settings beside them, do not fit the architecture they resemble.
     """
     try:
         weights = replace(weights, state=architecture.prepare(weights.state))
         network, spec = architecture.build(weights), architecture.spec(weights)
         network.load_state_dict({key: value.float() for key, value in weights.state.items()})
-    except (RuntimeError, LookupError) as error:
+    except DenoiseError:
+        raise
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DenoiseError(
-            f"the file looks like {architecture.name}, but its tensors do not fit ({reason}); download it again."
+            f"the file looks like {architecture.name}, but its contents do not fit ({reason}); download it again."
         ) from error
     card = dict(weights.metadata)
     halos = {name: int(card[name]) for name in ("halo", "halo_half") if card.get(name, "").isdigit()}
@@ -114,8 +116,9 @@ def load_denoiser(
     if str(name_or_path) in trainless:
         if adapter is not None:
             raise DenoiseError(f"'{name_or_path}' has no weights that an adapter could change; leave it out.")
-        chosen = trainless[str(name_or_path)]
-        return chosen.ready() if isinstance(chosen, ClassicalDenoiser) else chosen
+        if str(name_or_path) in classical():
+            classical()[str(name_or_path)].ready()
+        return trainless[str(name_or_path)]
     network, spec = load_network(find_file(name_or_path))
     if adapter is not None:
         network, spec = _add_adapter(network, spec, Path(adapter), strength)

@@ -100,8 +100,14 @@ def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of a file → float32 tensors under their plain names; the inverse of `pack`, rounding apart.
 
     Only eight-bit integers have scales: other networks, too, may call a tensor so.
+
+    Raises:
+        DenoiseError: eight-bit weights without their scales.
     """
-    eight_bit = {key for key, value in state.items() if value.dtype == torch.int8 and key + SCALE in state}
+    eight_bit = {key for key, value in state.items() if value.dtype == torch.int8}
+    unscaled = [key for key in eight_bit if key + SCALE not in state]
+    if unscaled:
+        raise DenoiseError(f"the file lacks the scales of its eight-bit weights ({unscaled[0]}); download it again.")
     scales = {key + SCALE for key in eight_bit}
     return {
         key: value.float() * state[key + SCALE] if key in eight_bit else value

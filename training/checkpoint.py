@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ..models.weight_file import write_weights
+from .recipe_parts import RecipeError
 
 CHECKPOINT = "checkpoint.pt"
+PARTS = {"network", "average", "best", "optimiser", "progress"}
+OTHER_RUN = "resume it with the recipe it was made with, or choose another --out"
 
 
 @dataclass
@@ -64,6 +68,41 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None when there is nothing to go on from."""
+    """What `save_checkpoint` wrote, or None when there is nothing to go on from. RecipeError for any other file."""
     path = folder / CHECKPOINT
-    return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError, AttributeError) as error:
+        raise RecipeError(f"'{path}' is damaged or no checkpoint; leave out --resume and remove it.") from error
+    if not isinstance(content, dict) or content.keys() != PARTS:
+        raise RecipeError(f"'{path}' is no checkpoint of a training run; leave out --resume and remove it.")
+    return content
+
+
+def check_fits(saved: Mapping[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+    """The progress of a checkpoint that belongs to this network and optimiser. Raises RecipeError otherwise."""
+    wanted = _shapes(network.state_dict())
+    fits = _shapes(saved["network"]) == _shapes(saved["average"]) == wanted
+    fits = fits and _shapes(saved["best"]) in (wanted, {})
+    groups = [len(group["params"]) for group in optimiser.state_dict()["param_groups"]]
+    try:
+        fits = fits and groups == [len(group["params"]) for group in saved["optimiser"]["param_groups"]]
+        fits = fits and saved["progress"].keys() == vars(Progress()).keys()
+        progress = Progress(**saved["progress"])
+        numbers = (progress.step, progress.seconds, progress.best, *(value for row in progress.rows for value in row))
+        fits = fits and all(isinstance(value, (int, float)) for value in numbers)
+        progress.rows = [(row[0], row[1], row[2], row[3]) for row in progress.rows]
+    except (TypeError, LookupError, AttributeError) as error:
+        raise RecipeError(f"the checkpoint cannot be gone on with ({error}); {OTHER_RUN}.") from error
+    if not fits:
+        raise RecipeError(f"the checkpoint is of another network than the recipe's; {OTHER_RUN}.")
+    return progress
+
+
+def _shapes(state: Any) -> dict[str, torch.Size] | None:
+    """Names and shapes; None for what is no state."""
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        return None
+    return {key: value.shape for key, value in state.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from ..imaging.level import DenoiseError
 from ..imaging.randomness import seeded
+from ..models.contract import Spec
 from ..models.loader import bundled, find_file, load_network
-from ..models.registry import Weights, architectures
+from ..models.registry import Architecture, Weights, architectures
 from ..models.saving import check_savable
 from .objectives import Student, Teacher
 from .recipe import Recipe, RecipeError
@@ -38,12 +42,20 @@ def make_student(recipe: Recipe) -> Student:
             raise RecipeError(f"the weights '{recipe.init}' are of {spec.architecture}, not of {recipe.network}.")
     else:
         with seeded(recipe.seed):
-            network = architecture.create(**{k: _tuple(v) for k, v in recipe.options.items()})  # type: ignore[misc]
-        card = architecture.describe(network)
-        spec = replace(architecture.spec(Weights(network.state_dict(), card)), card=card)
+            network, spec = _fresh(architecture, recipe.options)
     if recipe.prediction:
         spec = replace(spec, prediction=recipe.prediction)
     return Student(network.requires_grad_(True), replace(spec, name=recipe.name))
+
+
+def _fresh(architecture: Architecture, options: Mapping[str, Any]) -> tuple[nn.Module, Spec]:
+    try:
+        network = architecture.create(**{k: _tuple(v) for k, v in options.items()})  # type: ignore[misc]
+        card = architecture.describe(network)
+        return network, replace(architecture.spec(Weights(network.state_dict(), card)), card=card)
+    except (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())
+        raise RecipeError(f"recipe entry 'options' does not fit {architecture.name} ({reason}); mend it.") from error
 
 
 def make_teacher(recipe: Recipe, root: Path | None, device: torch.device) -> Teacher | None:

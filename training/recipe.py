@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -11,155 +10,34 @@ from typing import Any, get_type_hints
 
 from ..imaging.level import DenoiseError
 from ..imaging.names import check_name
-from ..imaging.noise import NOISE_KINDS
+from .recipe_parts import (
+    Data,
+    NoisePart,
+    Optimiser,
+    RecipeError,
+    Schedule,
+    Validation,
+    check_pairs_suffice,
+    require,
+)
+
+__all__ = [
+    "Data",
+    "NoisePart",
+    "Optimiser",
+    "Recipe",
+    "RecipeError",
+    "Schedule",
+    "Validation",
+    "bundled_recipes",
+    "check_pairs_suffice",
+    "load_recipe",
+    "recipe_from",
+]
 
 RECIPES = Path(__file__).parent / "recipes"
 TAUGHT = ("interpolation", "regression")
 """Objectives that can follow a teacher."""
-TWICE_NOISY = ("noise2noise",)
-"""Objectives that learn from two noisy pictures of every scene."""
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be followed; the text names the entry, the problem and the way out."""
-
-
-def _require(holds: bool, entry: str, problem: str) -> None:
-    if not holds:
-        raise RecipeError(f"recipe entry '{entry}' {problem}.")
-
-
-def check_pairs_suffice(objective: str) -> None:
-    """Raise RecipeError for an objective that pairs of a noisy and a clean picture cannot serve."""
-    _require(
-        objective not in TWICE_NOISY,
-        "data.pairs",
-        f"has one noisy picture per scene, but {objective} needs two; name folders of clean pictures in data.clean, to "
-        "which noise is added twice, or train pairs (of two noisy shots, too) with objective 'regression', norm 'l2'",
-    )
-
-
-@dataclass(frozen=True)
-class NoisePart:
-    """One kind of noise in the mixture.
-
-    kind: a key of NOISE_KINDS. weight: its share of the clean samples. low, high: range of its amount on the node
-    scale (sigma of 255, ISO, quality …), drawn evenly, or evenly in the logarithm. options: more arguments of the kind.
-    on_top: probability that Gaussian noise of sigma up to on_top_sigma (of 255) is added to it; on Gaussian noise the
-    two make one of their joint sigma.
-    """
-
-    kind: str
-    low: float
-    high: float
-    weight: float = 1.0
-    logarithmic: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
-    on_top: float = 0.0
-    on_top_sigma: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(self.kind in NOISE_KINDS, "noise.kind", f"is {self.kind!r}; use one of {', '.join(NOISE_KINDS)}")
-        _require(self.low <= self.high, "noise.low", f"({self.low}) is above noise.high ({self.high})")
-        _require(not self.logarithmic or self.low > 0, "noise.low", "must be positive for a logarithmic range")
-        _require(self.weight > 0, "noise.weight", "must be positive")
-        _require(0 <= self.on_top <= 1, "noise.on_top", "is a probability; give 0 to 1")
-        above = 0 < self.on_top_sigma < math.inf
-        _require(not self.on_top or above, "noise.on_top_sigma", "must be positive and finite where on_top is set")
-
-
-@dataclass(frozen=True)
-class Data:
-    """Where pictures come from and how they are cut.
-
-    clean: folders of clean pictures, noise is made on the fly. pairs: folders of noisy/clean pairs. pair_share: share
-    of the samples that come from pairs. crop: side in pixels. colour: share of clean samples whose colours are changed
-    (channels permuted, saturation drawn). cache_mib: decoded pictures kept in memory.
-    """
-
-    clean: tuple[str, ...] = ()
-    pairs: tuple[str, ...] = ()
-    pair_share: float = 0.0
-    crop: int = 128
-    batch: int = 8
-    gray: bool = False
-    colour: float = 0.0
-    cache_mib: int = 2048
-
-    def __post_init__(self) -> None:
-        _require(bool(self.clean or self.pairs), "data", "names no folder; set data.clean or data.pairs")
-        _require(0 <= self.pair_share <= 1, "data.pair_share", "must be between 0 and 1")
-        _require(self.crop >= 8 and self.batch >= 1, "data.crop", "must be at least 8, and data.batch at least 1")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast.
-
-    steps or minutes: the length; with both, whichever comes first. decay: 'cosine' falls to final_share of the rate
-    over the length; 'epoch' multiplies it by epoch_factor every epoch_steps; 'none'. warm_up: steps of linear rise.
-    """
-
-    learning_rate: float = 5e-4
-    steps: int = 0
-    minutes: float = 0.0
-    warm_up: int = 0
-    decay: str = "cosine"
-    final_share: float = 1e-3
-    epoch_steps: int = 0
-    epoch_factor: float = 1.0
-
-    def __post_init__(self) -> None:
-        _require(
-            self.steps > 0 or self.minutes > 0, "schedule", "has no length; set schedule.steps or schedule.minutes"
-        )
-        _require(self.decay in ("cosine", "epoch", "none"), "schedule.decay", "must be cosine, epoch or none")
-        _require(self.decay != "epoch" or self.epoch_steps > 0, "schedule.epoch_steps", "must be set for decay 'epoch'")
-        _require(self.learning_rate > 0, "schedule.learning_rate", "must be positive")
-
-    def fraction(self, step: int, seconds: float) -> float:
-        """How much of the length is over, 0..1."""
-        by_steps = step / self.steps if self.steps else 0.0
-        by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
-
-    def rate(self, step: int, seconds: float) -> float:
-        """Learning rate of step number `step`, counted from 0."""
-        rise = min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
-        if self.decay == "epoch":
-            return self.learning_rate * rise * self.epoch_factor ** (step // self.epoch_steps)
-        if self.decay == "none":
-            return self.learning_rate * rise
-        wave = (1 + math.cos(math.pi * self.fraction(step, seconds))) / 2
-        return self.learning_rate * rise * (self.final_share + (1 - self.final_share) * wave)
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """AdamW's settings, the gradient norm limit and the moving average of the weights."""
-
-    betas: tuple[float, ...] = (0.9, 0.99)
-    weight_decay: float = 0.0
-    clip_norm: float = 0.5
-    ema: float = 0.999
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What is measured on the way: PSNR on clean pictures with Gaussian noise (sigma of 255), and on pairs.
-
-    clean, pairs: folders; empty = the training ones. pictures: how many of each. every: steps between measurements.
-    crop: side of the centre that is measured. noise: more kinds of noise for the clean pictures, each drawn once per
-    picture.
-    """
-
-    clean: tuple[str, ...] = ()
-    pairs: tuple[str, ...] = ()
-    sigma: float = 25.0
-    pictures: int = 4
-    crop: int = 256
-    every: int = 500
-    noise: tuple[NoisePart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,15 +71,16 @@ class Recipe:
     notes: str = ""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             _names_a_file(self.name), "name", f"is {self.name!r}; files are called after it, so use letters and '_'"
         )
-        _require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
+        require(not self.data.clean or bool(self.noise), "noise", "is missing; clean pictures need a noise mixture")
         if self.data.pairs:
             check_pairs_suffice(self.objective)
-        _require(0 <= self.teacher_share <= 1, "teacher_share", "must be between 0 and 1")
+        require(self.seed >= 0, "seed", "must not be negative")
+        require(0 <= self.teacher_share <= 1, "teacher_share", "must be between 0 and 1")
         taught = not self.teacher or self.objective in TAUGHT
-        _require(taught, "teacher", f"is for the objectives {' and '.join(TAUGHT)}; leave it out or choose one of them")
+        require(taught, "teacher", f"is for the objectives {' and '.join(TAUGHT)}; leave it out or choose one of them")
 
 
 def _names_a_file(name: str) -> bool:
@@ -244,11 +123,11 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
 
 def _build(kind: Any, content: Any, where: str) -> Any:
     """Fill a dataclass from a dict, its fields' own dataclasses included; every unknown key is an error."""
-    _require(isinstance(content, Mapping), where or "(top)", "must be a table")
+    require(isinstance(content, Mapping), where or "(top)", "must be a table")
     hints = get_type_hints(kind)
     known = {entry.name for entry in fields(kind)}
     for key in content:
-        _require(key in known, f"{where}{key}", f"is unknown; known are {', '.join(sorted(known))}")
+        require(key in known, f"{where}{key}", f"is unknown; known are {', '.join(sorted(known))}")
     values = {key: _convert(hints[key], value, f"{where}{key}") for key, value in content.items()}
     try:
         return kind(**values)
@@ -261,13 +140,16 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint):
         return _build(hint, value, f"{where}.")
     if hint == tuple[NoisePart, ...]:
+        require(isinstance(value, (list, tuple)), where, f"must be a list of tables, written as [[{where}]]")
         return tuple(_build(NoisePart, part, f"{where}.") for part in value)
     if getattr(hint, "__origin__", None) is tuple:
         value = (value,) if isinstance(value, (str, float, int)) else value
-        _require(isinstance(value, (list, tuple)), where, "must be a list")
+        require(isinstance(value, (list, tuple)), where, "must be a list")
+        kind, word = (str, "texts") if hint.__args__[0] is str else ((int, float), "numbers")
+        require(all(isinstance(entry, kind) for entry in value), where, f"must be a list of {word}, got {value!r}")
         return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type):
-        _require(isinstance(value, hint), where, f"must be of type {hint.__name__}, got {value!r}")
+        require(isinstance(value, hint), where, f"must be of type {hint.__name__}, got {value!r}")
     return value

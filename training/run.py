@@ -83,7 +83,8 @@ def train_from_folders(
         trained = trainer.run(monitor, row)
     finally:
         trained = trainer.result()
-        _save(recipe, trainer, weights, adapter=student is not None)
+        if trained.progress.step:
+            _save(recipe, trainer, weights, adapter=student is not None)
     return trained, weights
 
 

@@ -75,7 +75,11 @@ class FolderSource:
         self._clean = [path for path in clean if self._store.usable(path, data.crop)]
         self._pairs = [pair for pair in pairs if all(self._store.usable(path, data.crop) for path in pair)]
         if not (self._clean or self._pairs):
-            raise RecipeError(f"no usable picture in {', '.join((*data.clean, *data.pairs))}; see the skipped files.")
+            file, reason = next(iter(self.skipped.items()))
+            raise RecipeError(
+                f"no usable picture in {', '.join((*data.clean, *data.pairs))}, {len(self.skipped)} skipped, as {file} "
+                f"({reason}); give others, or a smaller data.crop."
+            )
 
     def batch(self, step: int) -> Batch:
         """The batch of one step."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +19,16 @@ from ..imaging.randomness import generator as numpy_generator
 from ..models.contract import Spec
 from ..models.precision import pick_dtype
 from ..monitor import Monitor
-from .checkpoint import Progress, load_checkpoint, save_checkpoint
+from .checkpoint import Progress, check_fits, load_checkpoint, save_checkpoint
 from .network import make_student, make_teacher
-from .objectives import Student, objectives
+from .objectives import Objective, Student, objectives
 from .processes import Processes
 from .recipe import Recipe, RecipeError
 from .samples import Batch, Source
 from .validation import Probe, validate
 
 CHECKPOINT_SECONDS = 60.0
+BURST = "lower schedule.learning_rate, or start from whole weights"
 OnRow = Callable[[int, float, float, float], None]
 """(step, trained seconds, mean loss since the last row, validation PSNR in dB)."""
 
@@ -81,6 +84,7 @@ class Trainer:
                 f"recipe entry 'objective' is {recipe.objective!r}; use one of {', '.join(sorted(known))}."
             )
         self.objective = known[recipe.objective]
+        _check_options(recipe, self.objective)
         self.progress = Progress()
         self.best: Mapping[str, Tensor] = {}
         with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
@@ -108,11 +112,11 @@ class Trainer:
         saved = load_checkpoint(self.folder) if self.folder else None
         if saved is None:
             raise RecipeError(f"there is no checkpoint in '{self.folder}' to resume; leave out --resume to start anew.")
+        self.progress = check_fits(saved, self.network, self.optimiser)
         self.network.load_state_dict(saved["network"])
         self.average = {key: value.to(self.device) for key, value in saved["average"].items()}
         self.best = saved["best"]
         self.optimiser.load_state_dict(saved["optimiser"])
-        self.progress = Progress(**{**saved["progress"], "rows": [tuple(row) for row in saved["progress"]["rows"]]})
 
     def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
         """Train until the recipe's length is over. What interrupts it leaves a checkpoint behind."""
@@ -135,7 +139,8 @@ class Trainer:
                         saved = self._save()
             finally:
                 waiting.cancel()
-                self._save()
+                if self.progress.step:  # or a run that could not even start would be in the way of the next
+                    self._save()
         self._measure(losses, monitor, on_row)
         self._save()
         return self.result()
@@ -153,6 +158,8 @@ class Trainer:
         chance = nullcontext() if self.processes is None else self.processes.share_of_draws(len(batch.clean))
         with chance, torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss = self.objective(self.student, batch, self._random(step), **self.options)
+        if not (self.best or torch.isfinite(loss)):
+            raise RecipeError(f"the loss is {float(loss.detach())} in step {step}; {BURST}.")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.processes is not None:
@@ -195,6 +202,8 @@ class Trainer:
         self.network.load_state_dict(self.average)
         quality, preview = validate(self.student, self.probes, self.device, self.dtype)
         self.network.load_state_dict(present)
+        if not self.best and math.isnan(quality):
+            raise RecipeError(f"the validation gives NaN after step {self.progress.step}; {BURST}.")
         if quality > self.progress.best:
             self.progress.best = quality
             self.best = {key: value.detach().cpu().clone() for key, value in self.average.items()}
@@ -216,6 +225,14 @@ def training_dtype(device: torch.device, precision: str) -> torch.dtype:
     if precision == "fp16":
         raise RecipeError("precision fp16 loses small gradients in training; use bf16, fp32 or auto.")
     return pick_dtype(device, precision, fp16_is_safe=False)
+
+
+def _check_options(recipe: Recipe, chosen: Objective) -> None:
+    known = [name for name in list(inspect.signature(chosen).parameters)[3:] if name != "teacher"]
+    for name in recipe.objective_options:
+        if name not in known:
+            words = f"is unknown; {recipe.objective} knows {', '.join(known) or 'none'}"
+            raise RecipeError(f"recipe entry 'objective_options.{name}' {words}.")
 
 
 def _own_copy(student: Student) -> Student:

@@ -15,6 +15,8 @@ from ...imaging.level import DenoiseError
 from ...monitor import Monitor
 from .base import ClassicalDenoiser, register
 
+SMALLEST = 8
+"""Side of a block."""
 PATIENCE = 0.1
 """Seconds between two looks at whether the user has cancelled."""
 
@@ -33,9 +35,13 @@ def bm3d(image: Tensor, sigma: Tensor, monitor: Monitor) -> Tensor:
     """Block matching and 3-D filtering of [1,C,H,W]; colour in an opponent space. sigma on the [0,1] scale.
 
     Raises:
-        DenoiseError: see `package`.
+        DenoiseError: see `package`; a picture smaller than a block.
     """
     library = package()
+    if min(image.shape[-2:]) < SMALLEST:
+        raise DenoiseError(
+            f"BM3D needs at least {SMALLEST} pixels a side, got {tuple(image.shape[-2:])}; choose 'nlm'."
+        )
     picture = image[0].permute(1, 2, 0).double().cpu().numpy()
     run = library.bm3d_rgb if picture.shape[-1] == 3 else library.bm3d
     clean = np.asarray(_watched(run, picture, float(sigma), monitor)).reshape(picture.shape)

@@ -35,8 +35,10 @@ def ddpm(
             pictures, so a network that met only one size is lost on others.
 
     Raises:
-        ValueError: a network with another number of classes than `prior_labels` has.
+        ValueError: a network of no chain, or with another number of classes than `prior_labels` has.
     """
+    if not hasattr(student.network, "alphas_cumprod"):
+        raise ValueError(f"objective 'ddpm' trains the UNet2D of a diffusion chain, not {student.spec.architecture}.")
     pictures = batch.clean
     if float(torch.rand((), generator=generator)) < quarter_share:
         pictures = quarters(pictures)
