@@ -4,6 +4,7 @@ import itertools
 import os
 from pathlib import Path
 
+import numpy as np
 from realdenoise.headless.run import read_workflow
 from shipped import FOLDER, smaller
 
@@ -29,6 +30,18 @@ ERRORS = """() => ({
 })"""
 PINK = (255, 0, 255)
 """What the classic canvas draws around a node that failed."""
+FRAME = 16
+"""Shortest side of such a frame in pixels; in a noisy picture as many pink pixels in a row do not happen."""
+
+
+def has_frame(pixels: np.ndarray) -> bool:
+    """Whether a screenshot [H,W,3] shows the frame of an error: a row or a column with a long stretch of pink."""
+    pink = (pixels == PINK).all(axis=-1)
+    for lines in (pink, pink.T):
+        long = [lines[:, start : lines.shape[1] - FRAME + 1 + start] for start in range(FRAME)]
+        if np.logical_and.reduce(long).any():
+            return True
+    return False
 
 
 def open_workflow(page, name: str) -> None:
@@ -52,11 +65,7 @@ def change(page, node: int, index: int, value: object) -> None:
 def make_small(page, name: str) -> None:
     """Let the workflow called `name` take seconds."""
     for widget in widgets(page):
-        value = smaller(name, widget["name"], widget["value"])
-        if widget["kind"] == "RealDenoiseTrainDenoiser" and widget["name"] == "steps":
-            value = 2
-        if widget["kind"] == "RealDenoiseHeatScheduler" and widget["name"] == "iterations":
-            value = 4
+        value = smaller(name, widget["kind"], widget["name"], widget["value"])
         if value != widget["value"]:
             change(page, widget["node"], widget["index"], value)
 

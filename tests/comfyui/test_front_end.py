@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from browser import ERRORS, FRESH, PINK, change, make_small, open_workflow, run, screenshot, widgets
+from browser import ERRORS, FRESH, PINK, change, has_frame, make_small, open_workflow, run, screenshot, widgets
 from PIL import Image
 from realdenoise.headless.convert import to_prompt
 from realdenoise.headless.run import CLASSES, read_workflow
@@ -35,7 +35,16 @@ def test_every_workflow_runs_and_no_node_is_marked(page, mode, name):
     assert page.evaluate(ERRORS) == {"marked": [], "failed": None, "refused": []}
     assert page.locator(".p-toast-message-error, .comfy-error-report").count() == 0
     pixels = np.asarray(Image.open(io.BytesIO(screenshot(page, f"{mode}_{name}"))).convert("RGB"))
-    assert not (pixels == PINK).all(axis=-1).any()
+    assert not has_frame(pixels)
+
+
+def test_the_frame_of_an_error_is_told_from_noise():
+    noise = np.where(np.random.default_rng(0).random((400, 400, 1)) < 0.3, PINK, (0, 0, 0))
+    assert not has_frame(noise)
+    for rows, columns in ((slice(9, 10), slice(20, 60)), (slice(20, 60), slice(399, 400))):
+        framed = noise.copy()
+        framed[rows, columns] = PINK
+        assert has_frame(framed)
 
 
 def test_one_click_shows_text_and_slider(page):
