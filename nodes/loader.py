@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .. import host
-from ..models.card import card_text, full_card
+from ..models.card import full_card
 from ..models.loader import load_denoiser
 from ..models.lora import is_adapter_name
 from ..models.precision import PRECISIONS
+from ..models.short_card import short_card
 from ..models.wrappers.luma import LumaOnly
 from .common import answer
 from .registry import node
@@ -128,7 +129,7 @@ class LoadDenoiser:
         )
         if gray_model == "luma only" and loaded.spec.channels == 1:
             loaded = LumaOnly(loaded)
-        return answer(card_text(loaded.spec), loaded, full_card(loaded.spec, file))
+        return answer(short_card(file, loaded.spec), loaded, full_card(loaded.spec, file))
 
 
 host.register_model_folder()
