@@ -28,10 +28,27 @@ ERRORS = """() => ({
   failed: app.lastExecutionError?.node_id ?? null,
   refused: Object.keys(app.lastNodeErrors ?? {}).map(Number),
 })"""
+OVERLAPS = """() => {
+  const scale = app.canvas.ds.scale;
+  const drawn = [...document.querySelectorAll("[data-node-id]")].map((element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return [element.dataset.nodeId, [left, top, width, height].map((each) => each / scale)];
+  });
+  const all = drawn.length ? drawn : app.graph.nodes.map((node) => [node.id, [...node.boundingRect]]);
+  const shared = (a, b, axis) => Math.min(a[axis] + a[axis + 2], b[axis] + b[axis + 2]) - Math.max(a[axis], b[axis]);
+  const title = (id) => app.graph.getNodeById(id)?.title ?? id;
+  return all.flatMap(([id, a], index) => all.slice(0, index)
+    .filter(([, b]) => shared(a, b, 0) > 4 && shared(a, b, 1) > 4).map(([other]) => [title(other), title(id)]));
+}"""
 PINK = (255, 0, 255)
 """What the classic canvas draws around a node that failed."""
 FRAME = 16
 """Shortest side of such a frame in pixels; in a noisy picture as many pink pixels in a row do not happen."""
+
+
+def overlaps(page) -> list[list[str]]:
+    """Titles of nodes that lie over each other, whichever way nodes are drawn."""
+    return page.evaluate(OVERLAPS)
 
 
 def has_frame(pixels: np.ndarray) -> bool:

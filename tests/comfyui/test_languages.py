@@ -40,7 +40,6 @@ def read(language: str, name: str) -> dict:
 @pytest.fixture(params=LANGUAGES, scope="module")
 def language(comfyui, request):
     comfyui.set_option("Comfy.Locale", request.param)
-    comfyui.set_option("Comfy.VueNodes.Enabled", False)
     yield request.param
     comfyui.set_option("Comfy.Locale", "en")
 
