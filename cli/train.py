@@ -18,6 +18,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a bundled recipe, or a TOML file")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder in which the recipe's data folders lie")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="learn from your own clean photographs in DIR alone: instead of the recipe's data, without its teacher "
+        "and without weights to start from",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/NAME)")
     parser.add_argument("--minutes", type=float, metavar="M", help="train for M minutes instead of the recipe's length")
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these weights: a bundled name or a file")
@@ -46,10 +53,14 @@ def run(args: argparse.Namespace) -> int:
     from ..training.checkpoint import CHECKPOINT
     from ..training.processes import launched_together
     from ..training.recipe import load_recipe
-    from ..training.run import shortened, train_from_folders
+    from ..training.run import from_photos, shortened, train_from_folders
     from ._errors import UsageError
 
     recipe = shortened(load_recipe(args.recipe), args.minutes)
+    root = args.data
+    if args.photos is not None:
+        root, photos = args.photos.resolve().parent, args.photos.resolve().name
+        recipe = from_photos(recipe, photos)
     changes = {"init": args.init, "teacher": args.teacher, "seed": args.seed}
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
     out = args.out or Path("runs") / recipe.name
@@ -71,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         trained, weights = train_from_folders(
             recipe,
             out,
-            root=args.data,
+            root=root,
             device=device,
             precision=args.precision,
             resume=args.resume,

@@ -14,6 +14,7 @@ from ..imaging.level import DenoiseError
 from .card import summary
 from .contract import Spec
 from .diffusers_folder import locate
+from .lora import METADATA as ADAPTER
 from .quantise import unpack
 from .registry import Weights, find
 
@@ -23,23 +24,26 @@ SETTING = 16
 """Most values of a tensor that is read: it may be a setting, such as the mean that RIDNet subtracts."""
 
 
-def short_card(file: Path) -> str:
+def short_card(file: Path, spec: Spec | None = None) -> str:
     """What it is, the noise it is for, PSNR numbers, the licence: one line each, as far as the file says so.
 
-    Of safetensors the head alone is read, of other files nothing but their size, so that this takes milliseconds.
+    spec: of the loaded denoiser. Without it the head of safetensors is read, and of other files nothing but their size,
+    so that this takes milliseconds.
     """
-    spec = _glance(file)
+    spec = spec or _glance(file)
     if spec is None:
         return f"{file.stem} · {file.stat().st_size / 1e6:.1f} MB · what it is will be recognised when it runs"
     beside = file.with_suffix(".md")
     written = beside.read_text(encoding="utf-8") if beside.is_file() else ""
     lines = [
+        ("adapter", spec.card.get(ADAPTER, "")),
         ("noise", _paragraph(written, "Noise") or _trained_range(spec)),
         ("PSNR", "; ".join(_numbers(written)) or _validation(spec)),
         ("data", "" if written else spec.card.get("data", "")),
         ("licence", _licence(written) or spec.card.get("license", "")),
     ]
-    return "\n".join([summary(spec), *(f"{name}: {words}" for name, words in lines if words)])
+    first = summary(spec).replace("; position on the interpolation path", "")
+    return "\n".join([first, *(f"{name}: {words}" for name, words in lines if words)])
 
 
 def _glance(file: Path) -> Spec | None:
@@ -69,19 +73,26 @@ def _paragraph(written: str, heading: str) -> str:
 
 
 def _licence(written: str) -> str:
-    """The licence without the command to train anew, which the whole card names."""
-    return _paragraph(written, "Licence").split(", as ")[0].rstrip(".")
+    """The licence of the weights, without the command to train anew, which the whole card names."""
+    return _paragraph(written, "Licence").split("Weights: ")[-1].split(", as ")[0].rstrip(".")
 
 
 def _numbers(written: str) -> list[str]:
-    """PSNR by what was measured, from the first table of the written card."""
+    """PSNR by what was measured, from the first table of the written card; equal words are said once."""
     table = re.search(r"^\|(.+?)\|.*PSNR.*\n\|[-| ]+\n((?:\|.*\n?)+)", written, re.MULTILINE)
     if not table:
         return []
-    rows = re.findall(r"^\| (.+?) \| (\d+\.\d+)\b", table[2], re.MULTILINE)[:MOST_NUMBERS]
     # the set is named in the table's head, or in every row
     head = f"{table[1].strip()}, " if "CBSD68" in table[1] else ""
-    return [f"{'' if number else head}{label}: {value} dB" for number, (label, value) in enumerate(rows)]
+    found: dict[str, list[tuple[str, str]]] = {}
+    for label, value in re.findall(r"^\| (.+?) \| (\d+\.\d+)\b", table[2], re.MULTILINE)[:MOST_NUMBERS]:
+        words, _, last = label.rpartition(" ")
+        found.setdefault(words, []).append((last, value))
+    return [
+        f"{'' if number else head}{words} {' / '.join(lasts)}: {' / '.join(values)} dB"
+        for number, (words, pairs) in enumerate(found.items())
+        for lasts, values in [tuple(zip(*pairs, strict=True))]
+    ]
 
 
 def _trained_range(spec: Spec) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import host
-from ..models.card import card_text, full_card
+from ..models.card import full_card
 from ..models.loader import load_denoiser
 from ..models.lora import is_adapter_name
 from ..models.network_denoiser import NetworkDenoiser
 from ..models.precision import PRECISIONS
+from ..models.short_card import short_card
 from ..models.wrappers.luma import LumaOnly
 from .common import UNKNOWN_STATE, answer, state_of
 from .registry import node
@@ -132,7 +133,7 @@ class LoadDenoiser:
         warning = "" if slow is None else f"slow: {slow}\n"
         if gray_model == "luma only" and loaded.spec.channels == 1:
             loaded = LumaOnly(loaded)
-        return answer(warning + card_text(loaded.spec), loaded, warning + full_card(loaded.spec, file))
+        return answer(warning + short_card(file, loaded.spec), loaded, warning + full_card(loaded.spec, file))
 
 
 host.register_model_folder()

@@ -44,7 +44,8 @@ def test_load_denoiser_hands_out_the_card(flagship):
     denoiser, card = answer["result"]
     assert denoiser.spec.architecture == "InterpolationUNet" and denoiser.tile == 128
     (shown,) = answer["ui"]["text"]
-    assert card.startswith(shown) and "Weak at" in card and "BSDS500" in shown
+    assert card.startswith("interpolation_unet · ") and "Weak at" in card and "BSDS500" in card
+    assert shown.startswith("interpolation_unet · ") and "PSNR: CBSD68" in shown and "non-commercial" in shown
 
 
 def test_load_denoiser_refuses_what_is_not_listed():

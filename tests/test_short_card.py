@@ -1,12 +1,13 @@
 """The short card: what a person wants to know before a denoiser is run, without loading it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from realdenoise.models import short_card as module
-from realdenoise.models.loader import bundled, find_file
+from realdenoise.models.loader import bundled, find_file, load_denoiser
 from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.short_card import short_card
 from safetensors.torch import save_file
@@ -19,7 +20,7 @@ def test_bundled_files_say_noise_numbers_and_licence(name):
     parts = dict(line.split(": ", 1) for line in lines[1:])
     assert list(parts) == ["noise", "PSNR", "licence"]
     assert "hite noise" in parts["noise"] and "non-commercial" in parts["licence"]
-    numbers = [float(number) for number in re.findall(r"(\d\d\.\d\d) dB", parts["PSNR"])]
+    numbers = [float(number) for number in re.findall(r"\b\d\d\.\d\d(?= (?:/|dB))", parts["PSNR"])]
     written = find_file(name).with_suffix(".md").read_text(encoding="utf-8")
     assert 1 <= len(numbers) <= module.MOST_NUMBERS and all(20 < number < 45 for number in numbers)
     assert all(f"| {number:.2f}" in written for number in numbers) and "CBSD68" in parts["PSNR"]
@@ -28,7 +29,9 @@ def test_bundled_files_say_noise_numbers_and_licence(name):
 def test_the_flagship_names_its_hardest_numbers():
     """The first rows of its table, white noise and real pairs, and none of a later table."""
     text = short_card(find_file("interpolation_unet"))
-    assert "σ 25: 30." in text and "PolyU" in text and "JPEG of quality 20" not in text
+    assert re.search(r"CBSD68, white noise σ 15 / 25 / 50: 33\.\d\d / 30\.\d\d / 27\.\d\d dB", text)
+    assert len(text) < 400 and text.count("CBSD68") == 1
+    assert "PolyU" in text and "JPEG of quality 20" not in text
 
 
 def test_a_file_of_ones_own_says_what_its_metadata_say(tmp_path):
@@ -37,6 +40,14 @@ def test_a_file_of_ones_own_says_what_its_metadata_say(tmp_path):
     lines = short_card(tmp_path / "mine.safetensors").splitlines()
     assert lines[0].startswith("mine · DnCNN") and lines[1].startswith("PSNR: 31.20 dB")
     assert lines[2:] == ["data: my holidays", "licence: mine"]
+
+
+def test_a_loaded_denoiser_says_its_adapter_and_what_a_pickle_holds(tmp_path):
+    torch.save(DnCNN(depth=3, width=8).state_dict(), tmp_path / "old.pth")
+    spec = load_denoiser(tmp_path / "old.pth", device="cpu").spec
+    spec = replace(spec, name="old + mine_lora", card={"adapter": "mine_lora, strength 0.5"})
+    lines = short_card(tmp_path / "old.pth", spec).splitlines()
+    assert lines[0].startswith("old + mine_lora · DnCNN") and lines[1:] == ["adapter: mine_lora, strength 0.5"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights at all", None])

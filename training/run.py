@@ -158,3 +158,13 @@ def training_chart(progress: Progress) -> torch.Tensor:
 def shortened(recipe: Recipe, minutes: float | None) -> Recipe:
     """The recipe with its length replaced by minutes, if given."""
     return recipe if minutes is None else replace(recipe, schedule=replace(recipe.schedule, minutes=minutes, steps=0))
+
+
+def from_photos(recipe: Recipe, name: str) -> Recipe:
+    """The recipe on the clean pictures of folder `name` alone: no pairs, no teacher, no weights to start from.
+
+    So nothing is in the result but what those pictures hold, and nobody else's terms.
+    """
+    data = replace(recipe.data, clean=(name,), pairs=(), pair_share=0.0)
+    validation = replace(recipe.validation, clean=(), pairs=())
+    return replace(recipe, data=data, validation=validation, init="", teacher="")

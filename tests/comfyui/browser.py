@@ -4,6 +4,7 @@ import itertools
 import os
 from pathlib import Path
 
+import numpy as np
 from realdenoise.headless.run import read_workflow
 from shipped import FOLDER, smaller
 
@@ -27,8 +28,37 @@ ERRORS = """() => ({
   failed: app.lastExecutionError?.node_id ?? null,
   refused: Object.keys(app.lastNodeErrors ?? {}).map(Number),
 })"""
+OVERLAPS = """() => {
+  const scale = app.canvas.ds.scale;
+  const drawn = [...document.querySelectorAll("[data-node-id]")].map((element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return [element.dataset.nodeId, [left, top, width, height].map((each) => each / scale)];
+  });
+  const all = drawn.length ? drawn : app.graph.nodes.map((node) => [node.id, [...node.boundingRect]]);
+  const shared = (a, b, axis) => Math.min(a[axis] + a[axis + 2], b[axis] + b[axis + 2]) - Math.max(a[axis], b[axis]);
+  const title = (id) => app.graph.getNodeById(id)?.title ?? id;
+  return all.flatMap(([id, a], index) => all.slice(0, index)
+    .filter(([, b]) => shared(a, b, 0) > 4 && shared(a, b, 1) > 4).map(([other]) => [title(other), title(id)]));
+}"""
 PINK = (255, 0, 255)
 """What the classic canvas draws around a node that failed."""
+FRAME = 16
+"""Shortest side of such a frame in pixels; in a noisy picture as many pink pixels in a row do not happen."""
+
+
+def overlaps(page) -> list[list[str]]:
+    """Titles of nodes that lie over each other, whichever way nodes are drawn."""
+    return page.evaluate(OVERLAPS)
+
+
+def has_frame(pixels: np.ndarray) -> bool:
+    """Whether a screenshot [H,W,3] shows the frame of an error: a row or a column with a long stretch of pink."""
+    pink = (pixels == PINK).all(axis=-1)
+    for lines in (pink, pink.T):
+        long = [lines[:, start : lines.shape[1] - FRAME + 1 + start] for start in range(FRAME)]
+        if np.logical_and.reduce(long).any():
+            return True
+    return False
 
 
 def open_workflow(page, name: str) -> None:
@@ -52,11 +82,7 @@ def change(page, node: int, index: int, value: object) -> None:
 def make_small(page, name: str) -> None:
     """Let the workflow called `name` take seconds."""
     for widget in widgets(page):
-        value = smaller(name, widget["name"], widget["value"])
-        if widget["kind"] == "RealDenoiseTrainDenoiser" and widget["name"] == "steps":
-            value = 2
-        if widget["kind"] == "RealDenoiseHeatScheduler" and widget["name"] == "iterations":
-            value = 4
+        value = smaller(name, widget["kind"], widget["name"], widget["value"])
         if value != widget["value"]:
             change(page, widget["node"], widget["index"], value)
 

@@ -1,17 +1,12 @@
 """The editor in each language of locales/: menu, titles, labels and tooltips are the translated ones."""
 
 import json
-import os
-import shutil
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 LOCALES = Path(__file__).resolve().parents[2] / "locales"
 LANGUAGES = sorted(path.name for path in LOCALES.glob("*") if path.is_dir())
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-READY = "window.app?.vueAppReady && Object.keys(LiteGraph.registered_node_types).length > 100"
 SHOWN = """() => Object.fromEntries(Object.keys(LiteGraph.registered_node_types)
   .filter(id => id.startsWith("RealDenoise")).map(id => {
     const node = LiteGraph.createNode(id);
@@ -42,32 +37,18 @@ def read(language: str, name: str) -> dict:
     return json.loads((LOCALES / language / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def set_options(comfyui, **options: object) -> None:
-    """Settings of the front-end, with _ for the dots of their names."""
-    data = json.dumps({name.replace("_", "."): value for name, value in options.items()}).encode()
-    request = urllib.request.Request(f"{comfyui.address}/settings", data, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30).close()
-
-
 @pytest.fixture(params=LANGUAGES, scope="module")
 def language(comfyui, request):
-    set_options(comfyui, Comfy_Locale=request.param, Comfy_VueNodes_Enabled=False, Comfy_TutorialCompleted=True)
+    comfyui.set_option("Comfy.Locale", request.param)
     yield request.param
-    set_options(comfyui, Comfy_Locale="en")
+    comfyui.set_option("Comfy.Locale", "en")
 
 
 @pytest.fixture(scope="module")
-def editor(comfyui, language):
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM:
-        pytest.skip("needs Chromium; CHROMIUM names it")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 1700, "height": 1300})
-        page.goto(comfyui.address)
-        page.wait_for_function(READY, timeout=90_000)
-        yield page
-        chromium.close()
+def editor(comfyui, browser, language):
+    page = comfyui.open_editor(browser)  # the session's browser: playwright starts only one at a time
+    yield page
+    page.close()
 
 
 def test_nodes_carry_their_translated_names(editor, language):

@@ -1,0 +1,59 @@
+"""Training on photographs of one's own: nothing else goes into the weights."""
+
+import pytest
+from realdenoise.cli import main
+from realdenoise.models.loader import load_denoiser
+from realdenoise.training.recipe import bundled_recipes, load_recipe
+from realdenoise.training.run import from_photos
+from tiny_training import make_pictures
+
+RECIPE = """
+name = "own"
+network = "DnCNN"
+objective = "regression"
+init = "gone.safetensors"
+teacher = "gone, too.safetensors"
+[options]
+depth = 3
+width = 8
+[data]
+clean = ["somebody/else"]
+pairs = ["pairs/of/somebody/else"]
+pair_share = 0.5
+crop = 32
+batch = 2
+[[noise]]
+kind = "gaussian"
+low = 15
+high = 35
+[schedule]
+steps = 3
+[validation]
+clean = ["not/here"]
+pictures = 1
+crop = 48
+"""
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_every_bundled_recipe_can_be_followed_with_ones_own(name):
+    recipe, own = load_recipe(name), from_photos(load_recipe(name), "photos")
+    assert (own.data.clean, own.data.pairs, own.data.pair_share) == (("photos",), (), 0.0)
+    assert (own.init, own.teacher, own.validation.clean, own.validation.pairs) == ("", "", (), ())
+    assert (own.noise, own.schedule, own.network, own.options) == (
+        recipe.noise,
+        recipe.schedule,
+        recipe.network,
+        recipe.options,
+    )
+
+
+def test_the_command_learns_from_that_folder_alone(tmp_path, capsys):
+    """The recipe's own data, teacher and start do not even exist; and no path of this machine gets into the file."""
+    photos = make_pictures(tmp_path) / "pictures"
+    (tmp_path / "own.toml").write_text(RECIPE)
+    plan = ["train", str(tmp_path / "own.toml"), "--photos", str(photos), "--out", str(tmp_path / "run")]
+    assert main([*plan, "--device", "cpu", "--precision", "fp32"]) == 0
+    card = load_denoiser(tmp_path / "run" / "own.safetensors", device="cpu").spec.card
+    assert card["data"] == "pictures" and "teacher" not in card and "started from" not in card
+    assert "3 steps" in capsys.readouterr().out
