@@ -167,7 +167,8 @@ class NetworkDenoiser:
     def _tile_sides(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the kept part of a tile."""
         if self.tile:
-            return (max(self.tile, SMALLEST_TILE),) * 2
+            side = max(self.tile, SMALLEST_TILE)
+            return side, side
         free = self.placement.free_bytes()
         if self.spec.global_statistics and height * width * pixel_bytes(self.spec, self.dtype) <= free / 2:
             return height, width
