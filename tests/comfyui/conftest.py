@@ -71,13 +71,18 @@ class Server:
         self.set_option("Comfy.TutorialCompleted", True)
         self.set_option("Comfy.VueNodes.Enabled", mode == "vue")
         page = browser.new_page(viewport={"width": 1700, "height": 1300})
-        page.goto(self.address)
+        page.goto(self.address, timeout=SLOW_MS)
         page.wait_for_function(READY, timeout=SLOW_MS)
         version = page.evaluate("window.__COMFYUI_FRONTEND_VERSION__ ?? '0.0'")
         if mode == "vue" and tuple(int(part) for part in version.split(".")[:2]) < VUE_NODES_SINCE:
             page.close()
             pytest.skip(f"front-end {version} draws no elements for Vue nodes")
         return page
+
+    def reload_editor(self, page) -> None:
+        """As the browser's button does."""
+        page.reload()
+        page.wait_for_function(READY, timeout=SLOW_MS)
 
     def log(self) -> list[str]:
         """What the server has written so far."""

@@ -92,7 +92,7 @@ def test_a_run_that_ends_behind_another_workflow_is_shown_where_it_belongs(page)
     assert set(behind) == set(texts) and behind != texts
 
 
-def test_nodes_that_are_spared_their_run_answer_as_before(page):
+def test_nodes_that_are_spared_their_run_answer_as_before(comfyui, page):
     fresh_photo(page)
     content = page.evaluate("app.graph.serialize()")
     assert run(page) == "success"
@@ -105,3 +105,10 @@ def test_nodes_that_are_spared_their_run_answer_as_before(page):
     page.wait_for_function(f"({PICTURES}).length === 2")
     again = page.evaluate(TEXTS)
     assert set(again) == set(texts) and again == texts
+    page.evaluate("sessionStorage.clear()")
+    comfyui.reload_editor(page)  # all that is left is what the server knows
+    page.evaluate("content => app.loadGraphData(content, true, true, 'later')", content)
+    assert run(page) == "success"
+    page.wait_for_function(f"({PICTURES}).length === 2")
+    page.wait_for_function(f"(count) => Object.keys(({TEXTS})()).length === count", arg=len(texts))
+    assert page.evaluate(TEXTS) == texts

@@ -12,6 +12,7 @@ const answers = new Map(stored());
 const runs = new Map();
 let started;
 let sent;
+let learnt = false;
 
 /** A run may tell of itself before the answer to its sending has told its id. */
 const runOf = (id) => runs.get(id) ?? sent;
@@ -91,11 +92,24 @@ function note({ prompt_id, node, display_node, output }, prefix) {
   save();
 }
 
+/** What was answered before this page was opened: ComfyUI's cache is older than the page, and so is its history. */
+async function learn(prefix) {
+  learnt = true;
+  const response = await api.fetchApi(`/history?max_items=${MOST_RUNS}`);
+  for (const { prompt, outputs } of Object.values(await response.json())) {
+    for (const [id, output] of Object.entries(outputs ?? {})) {
+      if (prompt?.[2]?.[id]?.class_type.startsWith(prefix)) put(signature(prompt[2], id), output);
+    }
+  }
+}
+
 /** Nodes that ComfyUI spares their run send no answer: theirs is what the same node answered to the same inputs. */
-function bringBack({ prompt_id, nodes }, show) {
+async function bringBack({ prompt_id, nodes }, prefix, show) {
   const run = runOf(prompt_id);
-  for (const id of nodes ?? []) {
-    const answer = run?.prompt?.[id] && answers.get(signature(run.prompt, String(id)));
+  const spared = (nodes ?? []).filter((id) => run?.prompt?.[id]?.class_type.startsWith(prefix));
+  if (!learnt && spared.some((id) => !answers.has(signature(run.prompt, String(id))))) await learn(prefix);
+  for (const id of spared) {
+    const answer = answers.get(signature(run.prompt, String(id)));
     if (!answer) continue;
     put(rootPlace(run.graph ?? rootId(), id), answer);
     const node = runsHere() && (app.rootGraph ?? app.graph).getNodeById(Number(id));
@@ -115,6 +129,6 @@ export function watch(prefix, show) {
     return queued;
   };
   api.addEventListener("execution_start", ({ detail }) => (started = detail?.prompt_id));
-  api.addEventListener("execution_cached", ({ detail }) => bringBack(detail, show));
+  api.addEventListener("execution_cached", ({ detail }) => bringBack(detail, prefix, show));
   api.addEventListener("executed", ({ detail }) => note(detail, prefix));
 }

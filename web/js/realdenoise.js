@@ -14,7 +14,7 @@ const STYLE = `
   box-sizing: border-box; width: 100%; height: 100%; overflow: auto; padding: 4px 8px; border-radius: 6px;
   background: var(--comfy-input-bg, #222); color: var(--input-text, #ddd);
   font: 11px/${LINE}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
-  white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; cursor: text;
+  white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; cursor: text; max-height: ${LINE * MOST_LINES + 10}px;
 }
 .realdenoise-text:empty { visibility: hidden; padding: 0; }
 .realdenoise-compare {
