@@ -22,8 +22,8 @@ def shown(tmp_path):
             settings=settings,
             on_node=lambda title, ui: said.__setitem__(title.split("'")[1], "\n".join(ui.get("text", []))),
         )
-        lines = {title: text.split(" dB")[0] for title, text in said.items() if " dB" in text}
-        return said, {title: float(number) for title, number in lines.items()}
+        meters = {title: text for title, text in said.items() if title.startswith("PSNR Meter")}
+        return said, {title: float(text.split(" dB")[0]) for title, text in meters.items()}
 
     return run
 
