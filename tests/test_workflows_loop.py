@@ -22,7 +22,7 @@ def shown(tmp_path):
             settings=settings,
             on_node=lambda title, ui: said.__setitem__(title.split("'")[1], "\n".join(ui.get("text", []))),
         )
-        meters = {title: text for title, text in said.items() if title.startswith("PSNR Meter")}
+        meters = {title: text for title, text in said.items() if "Meter" in title and " dB" in text}
         return said, {title: float(text.split(" dB")[0]) for title, text in meters.items()}
 
     return run
