@@ -1,5 +1,6 @@
 """The shipped workflows of the opened-up loop, run without ComfyUI and measured."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ def shown(tmp_path):
             settings=settings,
             on_node=lambda title, ui: said.__setitem__(title.split("'")[1], "\n".join(ui.get("text", []))),
         )
-        lines = {title: text.split(" dB")[0] for title, text in said.items() if " dB" in text}
-        return said, {title: float(number) for title, number in lines.items()}
+        meters = {title: re.match(r"[\d.]+(?= dB)", text) for title, text in said.items()}
+        return said, {title: float(found[0]) for title, found in meters.items() if found}
 
     return run
 
