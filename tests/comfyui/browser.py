@@ -87,10 +87,14 @@ def make_small(page, name: str) -> None:
             change(page, widget["node"], widget["index"], value)
 
 
-def run(page, seconds: float = 300) -> str:
+def run(page, seconds: float = 600) -> str:
     """Press Run and wait; → 'success', or what the error dialog says."""
     page.evaluate(RUN)
-    page.wait_for_function("window.finished", timeout=1000 * seconds)
+    try:
+        page.wait_for_function("window.finished", timeout=1000 * seconds)
+    except Exception:
+        page.evaluate("app.api.interrupt()")  # else its end would be taken for the end of the next test's run
+        raise
     return page.evaluate("window.finished")
 
 
