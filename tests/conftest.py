@@ -1,9 +1,12 @@
 """Makes `import realdenoise` mean this checkout, whatever its folder is called and whether or not it is installed."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads: threads that spin starve a busy machine
 
 import numpy as np
 import pytest
