@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import glob
-import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from ._errors import UsageError
+from ._numbers import level, natural, positive, real, share, whole
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
@@ -41,7 +41,7 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", metavar="FILE", help="add a low-rank adapter made by 'train --adapter lora'")
     parser.add_argument(
-        "--adapter-strength", type=finite, default=1.0, metavar="X", help="how much of the adapter (default: 1)"
+        "--adapter-strength", type=real(), default=1.0, metavar="X", help="how much of the adapter (default: 1)"
     )
 
 
@@ -54,7 +54,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         "--strength", type=share, default=1.0, metavar="X", help="1 = denoised, 0 = the input (default: 1)"
     )
     parser.add_argument(
-        "--quality", type=percent, default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (default: 95)"
+        "--quality", type=whole(1, 100), default=95, metavar="Q", help="of JPEG and WebP; 100 = lossless WebP (95)"
     )
     parser.add_argument(
         "--raw",
@@ -103,62 +103,6 @@ def warn_if_slow(denoiser) -> None:
     slow = denoiser.why_slow() if isinstance(denoiser, NetworkDenoiser) else None
     if slow is not None:
         print(f"{denoiser.spec.name}: {slow}.", file=sys.stderr)
-
-
-def positive(text: str) -> int:
-    """An argparse type: a whole number from 1."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
-
-
-def finite(text: str) -> float:
-    """An argparse type: any number but NaN and infinity."""
-    if not math.isfinite(number := float(text)):
-        raise argparse.ArgumentTypeError(f"{text} is not finite")
-    return number
-
-
-def crf(text: str) -> int:
-    """An argparse type: a whole number from 0 to 63, the range of the encoders."""
-    if not 0 <= (number := int(text)) <= 63:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 63")
-    return number
-
-
-def natural(text: str) -> int:
-    """An argparse type: a whole number from 0."""
-    if (number := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return number
-
-
-def percent(text: str) -> int:
-    """An argparse type: a whole number from 1 to 100."""
-    if not 1 <= (number := int(text)) <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
-    return number
-
-
-def share(text: str) -> float:
-    """An argparse type: a number from 0 to 1."""
-    if not 0 <= (number := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return number
-
-
-def past(text: str) -> float:
-    """An argparse type: a number from 0 to below 1."""
-    if not 0 <= (number := float(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
-    return number
-
-
-def level(text: str) -> float:
-    """An argparse type: a noise level on the 0–255 scale."""
-    if not 0 <= (number := float(text)) <= 255:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 255")
-    return number
 
 
 def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job]:

@@ -8,7 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from ._errors import EXIT_FAILURE, UsageError
-from ._inputs import add_denoiser_options, add_method_options, natural
+from ._inputs import add_denoiser_options, add_method_options
+from ._numbers import natural
 
 MANIFEST = "manifest.csv"
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ._errors import UsageError
-from ._inputs import natural, positive
+from ._numbers import natural, positive
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

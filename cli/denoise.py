@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, crf, jobs, open_denoiser, past
+from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, open_denoiser
+from ._numbers import real, whole
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -24,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_method_options(parser)
     parser.add_argument(
         "--temporal",
-        type=past,
+        type=real(0, 1, open_end=True),
         nargs="?",
         const=0.75,
         default=0.0,
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="videos: steady them along the motion, for less flicker; 0 = off, below 1 = more (given alone: 0.75)",
     )
     parser.add_argument("--codec", metavar="NAME", help="videos: an FFmpeg encoder (default: libx264, WebM libvpx-vp9)")
-    parser.add_argument("--crf", type=crf, default=16, metavar="Q", help="videos: lower is better (default: 16)")
+    parser.add_argument("--crf", type=whole(0, 63), default=16, metavar="Q", help="videos: lower is better (16)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.set_defaults(run=run)
 

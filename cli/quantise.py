@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ._errors import UsageError
-from ._inputs import finite, level
+from ._numbers import level, real
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -19,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("denoiser", metavar="NAME|FILE", help="a bundled name or a weight file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.safetensors", help="the new weight file")
     parser.add_argument("--to", default="int8", choices=("bf16", "fp16", "int8"), help="default: int8, per channel")
-    parser.add_argument("--limit", type=finite, default=0.1, metavar="DB", help="refuse above this loss (default: 0.1)")
+    parser.add_argument("--limit", type=real(), default=0.1, metavar="DB", help="refuse above this loss (default: 0.1)")
     parser.add_argument("--sigma", type=level, default=25.0, metavar="S", help="noise of the probes, 0–255 scale (25)")
     parser.add_argument(
         "--probe", nargs="+", default=[], metavar="PICTURE", help="clean pictures; default: our samples"

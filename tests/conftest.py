@@ -29,6 +29,13 @@ sys.modules[NAME] = _module
 _spec.loader.exec_module(_module)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked slow may take hours; the limit for one test is for the others."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder with test images and published weights that lies beside this checkout; a plain clone has none."""
