@@ -81,6 +81,7 @@ CASES = {
     "regression l1": ({"objective": "regression", "objective_options": {"norm": "l1"}}, 3.5),
     "regression l2": ({"objective": "regression", "objective_options": {"norm": "l2"}}, 3.5),
     "regression charbonnier": ({"objective": "regression"}, 3.5),
+    "regression psnr": ({"objective": "regression", "objective_options": {"norm": "psnr"}}, 3.5),
     "noise2noise": ({"objective": "noise2noise"}, 3.0),
     "score matching": ({"objective": "score_matching", "prediction": "score"}, 2.0),
     "interpolation": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ class Student:
 
 Objective = Callable[..., Tensor]
 """(student, batch, generator, **options of the recipe) → scalar loss."""
+
+SMALLEST_ERROR = 1e-6
+"""60 dB: below that a sample asks for no more."""
 
 _objectives: dict[str, Objective] = {}
 
@@ -79,8 +83,16 @@ class Teacher:
         return target
 
 
-def distance(estimate: Tensor, target: Tensor, norm: str) -> Tensor:
-    """Mean l1, l2 or charbonnier (√(d² + 1e-6)) distance. Raises ValueError for another name."""
+def distance(estimate: Tensor, target: Tensor, norm: str, clean: Tensor | None = None) -> Tensor:
+    """Mean l1, l2 or charbonnier (√(d² + 1e-6)) distance, or minus the PSNR in dB.
+
+    Args:
+        clean: what the PSNR is measured against where the target comes from a teacher; its gradient still leads to
+            the target, weighed by the present error, so that every decibel counts alike at weak and at strong noise.
+
+    Raises:
+        ValueError: another name.
+    """
     difference = estimate - target
     if norm == "l1":
         return difference.abs().mean()
@@ -88,4 +100,13 @@ def distance(estimate: Tensor, target: Tensor, norm: str) -> Tensor:
         return difference.square().mean()
     if norm == "charbonnier":
         return (difference.square() + 1e-6).sqrt().mean()
-    raise ValueError(f"norm {norm!r} is unknown; use l1, l2 or charbonnier.")
+    if norm == "psnr":
+        return _minus_psnr(difference, estimate.detach() - (target if clean is None else clean))
+    raise ValueError(f"norm {norm!r} is unknown; use l1, l2, charbonnier or psnr.")
+
+
+def _minus_psnr(difference: Tensor, error: Tensor) -> Tensor:
+    """The value is 10·log10 of the mean squared `error`; the gradient has `difference` in its place."""
+    present = error.square().flatten(1).mean(1).clamp_min(SMALLEST_ERROR)
+    share = difference.square().flatten(1).mean(1) / present  # d ln(e) = de / e
+    return (10 / math.log(10) * (share - share.detach() + present.log())).mean()

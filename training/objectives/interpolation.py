@@ -32,4 +32,4 @@ def interpolation(
     alpha = alpha.to(batch.clean.device)
     mixed = torch.lerp(batch.clean, batch.noisy, alpha.view(-1, 1, 1, 1))  # x_t = (1−α)·x_0 + α·x_T
     target = batch.clean if teacher is None else teacher.target(mixed, batch.clean, alpha * batch.sigma)
-    return distance(student.clean(mixed, Level(alpha=alpha)), target, norm)
+    return distance(student.clean(mixed, Level(alpha=alpha)), target, norm, batch.clean)

@@ -19,4 +19,4 @@ def regression(
 ) -> Tensor:
     """Distance of the clean estimate from the clean picture; equal to that of predicted from true noise."""
     target = batch.clean if teacher is None else teacher.target(batch.noisy, batch.clean, batch.sigma)
-    return distance(student.clean(batch.noisy, known_level(batch, student.spec)), target, norm)
+    return distance(student.clean(batch.noisy, known_level(batch, student.spec)), target, norm, batch.clean)
