@@ -33,7 +33,8 @@ def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:
 def _operator() -> Any:
     """oneDNN's convolution with a tail, which torch.compile uses, too; None where this PyTorch lacks it."""
     library = torch.ops.mkldnn
-    return getattr(library, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
+    known = torch.backends.mkldnn.is_available() and hasattr(library, "_convolution_pointwise_")
+    return getattr(library, "_convolution_pointwise", None) if known else None
 
 
 class FusedConvolution(nn.Module):
@@ -56,9 +57,17 @@ class FusedConvolution(nn.Module):
         self.geometry = ([*convolution.padding], [*convolution.stride], [*convolution.dilation], convolution.groups)
         self.tail = "relu" if rectified else "none"
 
-    def forward(self, x: Tensor, plus: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
-        """relu(conv(x)) or conv(x) + plus, channels last. weight: other kernels than its own."""
+    def forward(
+        self, x: Tensor, plus: Tensor | None = None, weight: Tensor | None = None, onto: Tensor | None = None
+    ) -> Tensor:
+        """relu(conv(x)) or conv(x) + plus, channels last.
+
+        weight: other kernels than its own. onto: like plus, but overwritten with the result.
+        """
         x, weight = self._fit(x), self.weight if weight is None else self._fit(weight)
+        if onto is not None:
+            add = torch.ops.mkldnn._convolution_pointwise_.binary
+            return add(onto, x, weight, self.bias, *self.geometry, "add", None, None, [], None)
         if plus is None:
             return _operator()(x, weight, self.bias, *self.geometry, self.tail, [], "")
         plus = self._fit(plus)

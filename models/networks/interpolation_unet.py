@@ -38,26 +38,39 @@ class Block(nn.Module):
         y = self.conv1(x) * (1 + self.scale(embedding)[:, :, None, None])
         return x + self.conv2(F.relu(y))
 
-    def fused_twin(self, dtype: torch.dtype) -> nn.Module:
-        """See `models.fused`."""
-        return FusedBlock(self, dtype) if is_plain(self.conv1) and is_plain(self.conv2) else self
 
-
-class FusedBlock(nn.Module):
-    """The same in two passes over memory instead of five: the scale of one embedding goes into the kernels."""
-
-    def __init__(self, block: Block, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.block = block
-        self.conv1 = FusedConvolution(block.conv1, dtype, rectified=True)
-        self.conv2 = FusedConvolution(block.conv2, dtype)
+class Blocks(nn.ModuleList):
+    """Blocks of one resolution in a row."""
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, embedding)
+        return x
+
+    def fused_twin(self, dtype: torch.dtype) -> nn.Module:
+        """See `models.fused`."""
+        plain = all(is_plain(block.conv1) and is_plain(block.conv2) for block in self)
+        return FusedBlocks(self, dtype) if plain else self
+
+
+class FusedBlocks(nn.Module):
+    """The same in place, two passes over memory instead of five: the scale of one embedding goes into the kernels."""
+
+    def __init__(self, blocks: Blocks, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.first = nn.ModuleList(FusedConvolution(block.conv1, dtype, rectified=True) for block in blocks)
+        self.second = nn.ModuleList(FusedConvolution(block.conv2, dtype) for block in blocks)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """x is overwritten."""
         if embedding.shape[0] > 1:
-            return self.block(x, embedding)
-        scale = 1 + self.block.scale(embedding)[0].float()
-        kernels = self.block.conv1.weight.float() * scale[:, None, None, None]
-        return self.conv2(self.conv1(x, weight=kernels), plus=x)
+            return self.blocks(x, embedding)
+        for block, first, second in zip(self.blocks, self.first, self.second, strict=True):
+            scale = 1 + block.scale(embedding)[0].float()
+            kernels = block.conv1.weight.float() * scale[:, None, None, None]
+            second(first(x, weight=kernels), onto=x)
+        return x
 
 
 class Stage(nn.Module):
@@ -65,12 +78,10 @@ class Stage(nn.Module):
 
     def __init__(self, width: int, count: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(width) for _ in range(count))
+        self.blocks = Blocks(Block(width) for _ in range(count))
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        for block in self.blocks:
-            x = block(x, embedding)
-        return x
+        return self.blocks(x, embedding)
 
 
 class EncoderStage(Stage):
@@ -93,7 +104,7 @@ class DecoderStage(Stage):
         self.up = nn.ConvTranspose2d(deeper, width, 2, stride=2, bias=False)
 
     def forward(self, x: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
-        return super().forward(self.up(x) + skip, embedding)
+        return super().forward(self.up(x).add_(skip), embedding)
 
 
 class InterpolationUNet(nn.Module):
