@@ -79,12 +79,19 @@ def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
     )
 
 
+def known_file(name: str) -> str | Path:
+    """The file of a name that 'realdenoise list' shows; any other name or path as it is."""
+    from .. import host
+
+    return host.denoiser_files().get(name, name)
+
+
 def open_denoiser(args: argparse.Namespace, device: str | None = None):
     """The denoiser that the options choose, on their device or the given one."""
     from ..models.loader import load_denoiser
 
     denoiser = load_denoiser(
-        args.denoiser,
+        known_file(args.denoiser),
         device=device or args.device,
         precision=args.precision,
         tile=args.tile,

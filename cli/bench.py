@@ -113,14 +113,14 @@ def _files(names: list[str]) -> list[Path]:
 def _denoisers(args: argparse.Namespace) -> dict:
     """Every denoiser under its label or its own name; two of one name get a number."""
     from ..models.loader import load_denoiser
-    from ._inputs import warn_if_slow
+    from ._inputs import known_file, warn_if_slow
 
     loaded: dict = {}
     for word in args.denoiser:
         label, sign, source = word.partition("=")
         if not sign or Path(word).exists():  # a file may have the sign in its name
             label, source = "", word
-        denoiser = load_denoiser(source.strip(), device=args.device, precision=args.precision)
+        denoiser = load_denoiser(known_file(source.strip()), device=args.device, precision=args.precision)
         warn_if_slow(denoiser)
         wanted = label.strip() or denoiser.spec.name
         name, number = wanted, 1

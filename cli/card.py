@@ -17,12 +17,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The facts the file holds, then the written card of a bundled one."""
-    from ..models.card import card_text
-    from ..models.loader import WEIGHTS, load_denoiser
+    """The facts the file holds, then the card beside it."""
+    from pathlib import Path
 
-    print(card_text(load_denoiser(args.name, device="cpu").spec))
-    written = WEIGHTS / f"{args.name}.md"
-    if written.is_file():
-        print("\n" + written.read_text(encoding="utf-8"))
+    from ..models.card import card_text, full_card
+    from ..models.loader import load_denoiser
+    from ._inputs import known_file
+
+    name = known_file(args.name)
+    spec = load_denoiser(name, device="cpu").spec
+    print(full_card(spec, Path(name)) if Path(name).is_file() else card_text(spec))
     return 0

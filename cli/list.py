@@ -22,8 +22,11 @@ def run(args: argparse.Namespace) -> int:
     from ..imaging.level import DenoiseError
     from ..models.classical.base import classical
     from ..models.loader import load_network
+    from ..models.lora import is_adapter_name
 
     for name, path in host.denoiser_files().items():
+        if is_adapter_name(name):
+            continue
         try:
             _, spec = load_network(path)
             told = "told sigma" if spec.needs_sigma else "blind"
@@ -32,5 +35,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:24} cannot be loaded: {error}")
     for name, method in classical().items():
         print(f"{name:24} {method.title}, told sigma or estimates it ({method.paper})")
+    print(f"{'zero_shot':24} Zero-Shot Noise2Noise, blind (arXiv 2303.11253)")
     print("\n'realdenoise card NAME' says more about one of them.")
     return 0

@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
     from ..models.loader import load_denoiser
     from ..models.quantise import save_quantised
     from ..models.quantise_report import gaussian_probes, quantise_denoiser
-    from ._inputs import warn_if_slow
+    from ._inputs import known_file, warn_if_slow
 
     output = Path(args.output)
     if output.suffix.lower() != ".safetensors":
         raise UsageError(f"'{output}' must end in .safetensors; change the name.")
     if output.exists() and not args.overwrite:
         raise UsageError(f"'{output}' exists; add --overwrite to replace it.")
-    denoiser = load_denoiser(args.denoiser, device=args.device, precision=args.precision)
+    denoiser = load_denoiser(known_file(args.denoiser), device=args.device, precision=args.precision)
     warn_if_slow(denoiser)
     pictures = [load_picture(name)[0] for name in args.probe] or [load_sample(name) for name in CREDITS]
     probes = gaussian_probes(pictures, args.sigma / 255, denoiser.spec)

@@ -90,5 +90,8 @@ def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: L
     output = output[:, : image.shape[1]]  # a network that learned its variance says it in further planes
     if spec.prediction == "epsilon":
         return image - sigma * output
-    scaled = output if spec.prediction == "clean" else signal * noisy - signal * ratio * output  # v: 2202.00512
-    return (scaled + 1) / 2
+    if spec.prediction == "clean":
+        return (output + 1) / 2
+    if spec.prediction == "v_prediction":  # arXiv 2202.00512, appendix D
+        return (signal * noisy - signal * ratio * output + 1) / 2
+    raise DenoiseError(f"{spec.name} predicts {spec.prediction}, which no timestep-conditioned network does here.")

@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from ..imaging.level import DenoiseError
 from .classical.base import classical
-from .contract import Denoiser, Spec
+from .contract import Denoiser, Prediction, Spec
 from .diffusers_folder import locate
+from .lora import KIND as ADAPTER_KIND
 from .lora import METADATA as ADAPTER
 from .lora import read_adapter, with_adapter
 from .network_denoiser import NetworkDenoiser
@@ -62,9 +64,15 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
         raise DenoiseError(
             f"the file looks like {architecture.name}, but its contents do not fit ({reason}); download it again."
         ) from error
-    card = dict(weights.metadata)
+    return network.eval(), _as_told(spec, dict(weights.metadata))
+
+
+def _as_told(spec: Spec, card: dict[str, str]) -> Spec:
+    """What the file says about itself and no tensor can tell: halos that were measured, and what it learned to say."""
     halos = {name: int(card[name]) for name in ("halo", "halo_half") if card.get(name, "").isdigit()}
-    return network.eval(), replace(spec, card=card, **halos)
+    told = card.get("prediction")
+    prediction = next((known for known in get_args(Prediction) if known == told), spec.prediction)
+    return replace(spec, card=card, prediction=prediction, **halos)
 
 
 def load_network(path: Path, stay_small: bool = True) -> tuple[torch.nn.Module, Spec]:
@@ -77,7 +85,7 @@ def load_network(path: Path, stay_small: bool = True) -> tuple[torch.nn.Module, 
     """
     file, configs = locate(path)
     weights = read_weights(file)
-    if ADAPTER in weights.metadata:
+    if weights.metadata.get(ADAPTER) == ADAPTER_KIND:
         raise DenoiseError(f"'{path.name}' is an adapter; load the denoiser it was made for and add it to that.")
     weights = Weights(unpack(weights.state), {**weights.metadata, **configs})
     architecture = find(weights)
