@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .imaging.layout import split, value_range
+from .imaging.layout import split
 from .imaging.level import Level, Sigma, as_sigma
 from .imaging.metrics import psnr, ssim
 from .imaging.noise import add_noise
@@ -48,10 +48,12 @@ def denoise(
         Same shape, dtype and device; kept in [0,1] if the input is.
 
     Raises:
-        TypeError, ValueError: unusable image, sigma, steps, method, start_alpha or strength.
+        TypeError, ValueError: unusable image, sigma, steps, method, start_alpha or strength; progress beside monitor.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be between 0 and 1, got {strength}.")
+    if progress is not None and monitor is not None:
+        raise TypeError("progress and monitor were both given; a monitor has its own on_progress.")
     monitor = monitor or Monitor(on_progress=progress)
     scheduler = InterpolationScheduler(steps, method, start_alpha)  # type: ignore[arg-type]
     planes, layout = split(image)
@@ -68,9 +70,7 @@ def denoise(
             clean = result.clone() if _shares_memory(result, image) else result
     if strength < 1:
         clean.sub_(planes).mul_(strength).add_(planes)
-    low, high = value_range(image[..., :3])
-    inside = low >= 0 and high <= 1
-    return layout.restore(clean.clamp_(0, 1) if inside else clean)
+    return layout.restore_like(clean, image)
 
 
 def _shares_memory(one: Tensor, other: Tensor) -> bool:

@@ -54,6 +54,11 @@ class Layout:
         image = planes.permute(0, 2, 3, 1).to(self.device, self.dtype)
         return image.contiguous() if self.alpha is None else torch.cat([image, self.alpha], dim=-1)
 
+    def restore_like(self, planes: Tensor, original: Tensor) -> Tensor:
+        """The same, overwriting `planes` with [0,1] at most if the colours of `original` [B,H,W,C] keep to it."""
+        low, high = value_range(original[..., :3])
+        return self.restore(planes.clamp_(0, 1) if low >= 0 and high <= 1 else planes)
+
 
 def split(image: Tensor, name: str = "image") -> tuple[Tensor, Layout]:
     """[B,H,W,C] of any float type → (planes [B,1 or 3,H,W] float32 on the CPU, the layout that restores it)."""

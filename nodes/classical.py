@@ -68,7 +68,8 @@ class ZeroShot:
             "min": 50,
             "max": 5000,
             "step": 50,
-            "tooltip": "Training steps per picture; 1000 take about 15 seconds on two CPU cores with AMX, minutes without.",
+            "tooltip": "Training steps per picture; 1000 take about 15 seconds on two CPU cores with AMX, minutes "
+            "without.",
         }
         return {"required": {"iterations": ("INT", iterations), "seed": seed_input()}}
 

@@ -72,5 +72,5 @@ class DenoiseWithPrior:
         mean_spread = SIGMA_SCALE * float(drawn.spread.square().mean().sqrt())
         report = f"{denoiser.spec.name} · {words} · {runs} runs of {steps} steps · spread {mean_spread:.2f} (0–255)"
         report += f"\n{facts(monitor.notes, image)} · {time.perf_counter() - started:.2f} s"
-        pictures = [layout.restore(planes) for planes in (drawn.mean, drawn.one)]
+        pictures = [layout.restore_like(planes, image) for planes in (drawn.mean, drawn.one)]
         return answer(report, *pictures, to_image(spread.expand(-1, 3, -1, -1)), report)

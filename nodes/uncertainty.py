@@ -77,4 +77,4 @@ class UncertaintyMap:
         )
         report += f" · {time.perf_counter() - started:.2f} s"
         gray = (gain * spread).clamp(0, 1).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()
-        return answer(report, layout.restore(found.mean.clamp(0, 1)), gray.to(layout.device), report)
+        return answer(report, layout.restore_like(found.mean, image), gray.to(layout.device), report)

@@ -4,6 +4,7 @@ import pytest
 import realdenoise
 import torch
 from realdenoise.models.contract import Spec
+from realdenoise.monitor import Monitor
 
 
 class Halves:
@@ -81,3 +82,8 @@ def test_unusable_images_are_named(image, problem):
 def test_a_list_is_no_image():
     with pytest.raises(TypeError, match="IMAGE tensor"):
         realdenoise.denoise([[0.5]], Halves())
+
+
+def test_progress_beside_a_monitor_is_refused_instead_of_forgotten():
+    with pytest.raises(TypeError, match="both given"):
+        realdenoise.denoise(torch.rand(1, 8, 8, 3), Halves(), progress=print, monitor=Monitor())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.tiling import Joined, plan
+from realdenoise.models.contract import Spec
 from realdenoise.models.network_denoiser import NetworkDenoiser
 from realdenoise.models.networks.autoencoder import DenoisingAutoencoder
 from realdenoise.models.networks.dncnn import DnCNN
@@ -171,6 +172,20 @@ def test_the_node_shows_draws_of_a_vae_and_flips_of_others():
     assert "4 draws" in report and uncertainty.max() > 0
     *_, report = UncertaintyMap().ask(wrap(DnCNN(3, 3, 4)), image, 0, 4, 10, 1, 0)["result"]
     assert "8 flips and turns" in report
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, 1.0), (40.0, 40.5)])
+def test_the_mean_keeps_a_high_dynamic_range(value, expected):
+    """Pictures within [0,1] stay there, others are not cut off."""
+
+    class Brighter:
+        spec = Spec("brighter", "Brighter")
+
+        def __call__(self, image, level=None, monitor=None):
+            return image + 0.5
+
+    mean = UncertaintyMap().ask(Brighter(), torch.full((1, 16, 16, 3), value), 0, 4, 10, 1, 0)["result"][0]
+    assert float(mean.min()) == float(mean.max()) == expected
 
 
 def test_luma_only_changes_all_channels_by_the_change_of_brightness():
