@@ -25,7 +25,8 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 def real(low: float = -math.inf, high: float = math.inf, open_end: bool = False) -> Callable[[str], float]:
     """A type for finite numbers from low to high; open_end: smaller than high."""
-    meant = f"a number from {low:g} to {'below ' if open_end else ''}{high:g}" if high < math.inf else "a finite number"
+    ends = f" to {'below ' if open_end else ''}{high:g}" if high < math.inf else " on"
+    meant = f"a number from {low:g}{ends}" if low > -math.inf else "a finite number"
 
     def parse(text: str) -> float:
         try:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ._numbers import natural, positive, real
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Options of the command."""
@@ -26,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "and without weights to start from",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/NAME)")
-    parser.add_argument("--minutes", type=float, metavar="M", help="train for M minutes instead of the recipe's length")
+    parser.add_argument("--minutes", type=real(0), metavar="M", help="train for M minutes, not the recipe's length")
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these weights: a bundled name or a file")
     parser.add_argument("--teacher", metavar="WEIGHTS", help="another teacher than the recipe's; '' = none")
     parser.add_argument(
@@ -34,10 +36,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         choices=("lora",),
         help="train low-rank adapters instead of all weights: a file below 1 MB that is added to the weights of --init",
     )
-    parser.add_argument("--rank", type=int, default=8, metavar="R", help="size of the adapters (default: %(default)s)")
+    parser.add_argument("--rank", type=positive, default=8, metavar="R", help="size of the adapters (default: 8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="arithmetic")
-    parser.add_argument("--seed", type=int, help="another seed than the recipe's")
+    parser.add_argument("--seed", type=natural, help="another seed than the recipe's")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     parser.set_defaults(run=run)
 

@@ -7,10 +7,12 @@ import pytest
 import torch
 from PIL import Image
 from realdenoise.cli import main
+from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr
 from realdenoise.models.loader import load_denoiser
 from realdenoise.monitor import Monitor
 from realdenoise.training.checkpoint import load_checkpoint
+from realdenoise.training.pictures import PictureStore
 from realdenoise.training.recipe import RecipeError
 from realdenoise.training.run import train_from_folders
 from realdenoise.training.samples import FolderSource, TensorSource
@@ -61,6 +63,24 @@ def test_a_killed_run_goes_on_bit_for_bit(root, tmp_path, at):
 def test_nothing_to_resume(root, tmp_path):
     with pytest.raises(RecipeError, match="no checkpoint"):
         trainer(recipe(), root, folder=tmp_path, resume=True)
+
+
+def test_a_checkpoint_is_a_pickle_and_refused_where_those_are_dangerous(root, tmp_path, monkeypatch):
+    trainer(recipe(schedule={"steps": 1}), root, folder=tmp_path).run()
+    monkeypatch.setattr(torch, "__version__", "2.5.1")
+    with pytest.raises(DenoiseError, match="'checkpoint.pt' is a pickle"):
+        trainer(recipe(), root, folder=tmp_path, resume=True)
+
+
+def test_validation_reads_no_more_files_than_it_uses(root, monkeypatch):
+    """Of equal runs of the sorted files, the first usable one."""
+    for number in range(4):
+        Image.fromarray(data.chelsea()[:64, :64]).save(root / "pictures" / f"more_{number}.png")
+    read: list[str] = []
+    usable = PictureStore.usable
+    monkeypatch.setattr(PictureStore, "usable", lambda *words: read.append(words[1].name) or usable(*words))
+    assert len(probes_from_folders(recipe(validation={"pictures": 2, "crop": 32}), root)) == 2
+    assert read == ["broken.jpg", "cat.png", "more_1.png"]
 
 
 def test_fp16_is_refused_for_training_and_never_chosen(root, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..models.weight_file import write_weights
+from ..imaging.files import writing
+from ..models.weight_file import check_pickles_are_safe, write_weights
 from .recipe_parts import RecipeError
 
 CHECKPOINT = "checkpoint.pt"
@@ -30,21 +30,9 @@ class Progress:
     rows: list[tuple[int, float, float, float]] = field(default_factory=list)
 
 
-def write_atomically(path: Path, write: Any) -> None:
-    """Call write(temporary path), then put the file in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)  # noqa: PTH105
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str], half: bool = True) -> None:
-    """A network's tensors as safetensors, fp16 unless told otherwise, with words about itself."""
-    kind = torch.float16 if half else torch.float32
-    stored = {key: value.to(kind) if value.is_floating_point() else value for key, value in state.items()}
+def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """A network's tensors as safetensors in fp16, with words about itself."""
+    stored = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     write_weights(path, stored, metadata)
 
 
@@ -64,14 +52,20 @@ def save_checkpoint(
         "optimiser": optimiser.state_dict(),
         "progress": vars(progress),
     }
-    write_atomically(folder / CHECKPOINT, lambda temporary: torch.save(content, temporary))
+    with writing(folder / CHECKPOINT) as temporary:
+        torch.save(content, temporary)
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None when there is nothing to go on from. RecipeError for any other file."""
+    """What `save_checkpoint` wrote, or None when there is nothing to go on from.
+
+    Raises:
+        RecipeError: another file, or a damaged one. DenoiseError: a torch that cannot read pickles safely.
+    """
     path = folder / CHECKPOINT
     if not path.is_file():
         return None
+    check_pickles_are_safe(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError, AttributeError) as error:

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from ..imaging.charts import Series, line_chart
+from ..imaging.files import writing
 from ..models.lora import KIND, METADATA, adapted, adapter_tensors
 from ..models.spandrel_bridge import file_names
 from ..monitor import Monitor
-from .checkpoint import Progress, save_network, write_atomically
+from .checkpoint import Progress, save_network
 from .network import make_student
 from .objectives import Student
 from .processes import Processes
@@ -72,7 +73,8 @@ def train_from_folders(
     weights = out / f"{recipe.name}{'' if student is None else '_lora'}.safetensors"
     if processes is not None and not processes.is_main:
         return trainer.run(monitor), weights
-    write_atomically(out / "skipped.txt", lambda path: path.write_text(_skipped(source.skipped), encoding="utf-8"))
+    with writing(out / "skipped.txt") as path:
+        path.write_text(_skipped(source.skipped), encoding="utf-8")
 
     def row(*values: float) -> None:
         write_log(trainer.progress, out)
@@ -141,9 +143,11 @@ def write_log(progress: Progress, out: Path) -> None:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(progress.rows)
-    write_atomically(out / "log.csv", lambda path: path.write_text(table.getvalue(), encoding="utf-8"))
+    with writing(out / "log.csv") as path:
+        path.write_text(table.getvalue(), encoding="utf-8")
     picture = (training_chart(progress)[0] * 255).round().to(torch.uint8).numpy()
-    write_atomically(out / "chart.png", lambda path: Image.fromarray(picture).save(path, "PNG"))
+    with writing(out / "chart.png") as path:
+        Image.fromarray(picture).save(path, "PNG")
 
 
 def training_chart(progress: Progress) -> torch.Tensor:

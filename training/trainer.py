@@ -28,6 +28,8 @@ from .samples import Batch, Source
 from .validation import Probe, validate
 
 CHECKPOINT_SECONDS = 60.0
+OBJECTIVE_DRAWS = 1 << 20
+"""Above the number of any sample in a step, which samples draw their own random numbers by."""
 BURST = "lower schedule.learning_rate, or start from whole weights"
 OnRow = Callable[[int, float, float, float], None]
 """(step, trained seconds, mean loss since the last row, validation PSNR in dB)."""
@@ -180,8 +182,8 @@ class Trainer:
         return self.processes is None or self.processes.is_main
 
     def _random(self, step: int) -> torch.Generator:
-        """Chance inside the objective depends on (seed, step) alone; sample numbers start at 0, so −1 is free."""
-        seed = numpy_generator(self.recipe.seed, step, 1 << 20).integers(1 << 62)
+        """Chance inside the objective depends on (seed, step) alone."""
+        seed = numpy_generator(self.recipe.seed, step, OBJECTIVE_DRAWS).integers(1 << 62)
         return torch.Generator().manual_seed(int(seed))
 
     @torch.no_grad()

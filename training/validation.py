@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..models.adapters import predict_clean
 from .objectives import Student
 from .pictures import PictureStore, pair_files, picture_files
 from .recipe import Recipe
+from .recipe_parts import SMALLEST_CROP
 from .samples import make_noisy, under
 
 VALIDATION_STEP = 1 << 40
@@ -33,21 +34,26 @@ class Probe:
 
 
 def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]:
-    """The recipe's validation pictures: the last ones of each folder, cut to their centres."""
+    """The recipe's validation pictures: evenly spread over the folders, cut to their centres."""
     plan, store = recipe.validation, PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
     clean = [path for folder in plan.clean or recipe.data.clean for path in picture_files(under(root, folder))]
     pairs = [pair for folder in plan.pairs or recipe.data.pairs for pair in pair_files(under(root, folder))]
-    clean = [path for path in clean if store.usable(path, 8)]
-    probes = probes_from_pictures(recipe, [store.read(path) for path in _spread(clean, plan.pictures)])
-    usable = [pair for pair in pairs if all(store.usable(path, 8) for path in pair)]
-    for noisy, target in _spread(usable, plan.pictures):
+
+    def usable(*paths: Path) -> bool:
+        return all(store.usable(path, SMALLEST_CROP) for path in paths)
+
+    probes = probes_from_pictures(recipe, [store.read(path) for path in _spread(clean, plan.pictures, usable)])
+    for noisy, target in _spread(pairs, plan.pictures, lambda pair: usable(*pair)):
         probes.append(Probe(_centre(store.read(noisy), plan.crop), _centre(store.read(target), plan.crop), None))
     return probes
 
 
-def _spread(items: Sequence, count: int) -> list:
-    """`count` of the items, evenly spaced."""
-    return [items[i * len(items) // count] for i in range(count)] if len(items) > count else list(items)
+def _spread(items: Sequence, count: int, usable: Callable[..., bool]) -> list:
+    """The first usable item of each of `count` equal runs: looking at all of them would mean to decode them all."""
+    count = min(count, len(items))
+    ends = [number * len(items) // count for number in range(count + 1)] if count else []
+    runs = [items[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    return [found for run in runs for found in [next(filter(usable, run), None)] if found is not None]
 
 
 def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list[Probe]:
