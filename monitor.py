@@ -46,8 +46,3 @@ class Monitor:
     def note(self, name: str, value: object) -> None:
         """Record a fact; a fact noted twice keeps its last value."""
         self.notes[name] = value
-
-
-def silent() -> Monitor:
-    """A monitor nobody watches; a fresh one, because notes are collected in it."""
-    return Monitor()

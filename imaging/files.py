@@ -235,7 +235,11 @@ def next_number(first: Path) -> int:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block succeeds, and vanishes when it fails."""
+    """A temporary file beside `path` that takes its place when the block succeeds, and vanishes when it fails.
+
+    The folder is made if it does not exist.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary

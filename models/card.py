@@ -21,10 +21,6 @@ STRUCTURE = frozenset(
         "conditioning",
         "halo",
         "halo_half",
-        "blocks",
-        "multipliers",
-        "width",
-        "pixel_unshuffle",
         "config",
         "scheduler",
     }

@@ -32,7 +32,6 @@ class Architecture:
     describe: metadata without which a file of this network's tensors could not be built again.
     adopt: makes this network from a trained one of another family, by that family's name, as a start for training.
     prepare: renames or strips keys before `build`, `spec` and loading.
-    priority: tried in falling order; the more specific pattern needs the higher number.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Architecture:
     create: Callable[..., nn.Module] | None = None
     describe: Callable[[nn.Module], Mapping[str, str]] = lambda network: {}
     adopt: Mapping[str, Callable[[nn.Module], nn.Module]] = field(default_factory=dict)
-    priority: int = 0
 
 
 _architectures: dict[str, Architecture] = {}
@@ -58,11 +56,11 @@ def register(architecture: Architecture) -> Architecture:
 
 
 def architectures() -> list[Architecture]:
-    """All families, the most specific first; every file of `models/networks` is imported on the first call."""
+    """All families by name; every file of `models/networks` is imported on the first call."""
     package = importlib.import_module(".networks", __package__)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return sorted(_architectures.values(), key=lambda a: (-a.priority, a.name))
+    return sorted(_architectures.values(), key=lambda architecture: architecture.name)
 
 
 def find(weights: Weights) -> Architecture | None:

@@ -25,7 +25,7 @@ class Draws:
 
 
 def can_draw(denoiser: object) -> bool:
-    """Whether `draw` works on this denoiser."""
+    """Whether `draws` works on this denoiser."""
     return isinstance(denoiser, NetworkDenoiser) and isinstance(denoiser.network, DenoisingVAE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..imaging.files import writing
 from ..imaging.level import DenoiseError
 from .registry import Weights
 
@@ -54,12 +54,17 @@ def _read_safetensors(path: Path) -> Weights:
         raise _unreadable(path, error) from error
 
 
-def _read_pickle(path: Path) -> Weights:
+def check_pickles_are_safe(path: Path) -> None:
+    """Raises DenoiseError where this torch could run code that hides in a pickle."""
     if _torch_version() < SAFE_TORCH:
         raise DenoiseError(
             f"'{path.name}' is a pickle, which torch {torch.__version__} cannot read without the danger of running "
             "foreign code; update torch to 2.6 or later, or convert the file to safetensors."
         )
+
+
+def _read_pickle(path: Path) -> Weights:
+    check_pickles_are_safe(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -123,14 +128,9 @@ def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str
     """
     if path.suffix.lower() != ".safetensors":
         raise DenoiseError(f"'{path.name}' must end in .safetensors to be saved; change the name.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(save(tensors, dict(metadata)))  # save_file makes files that only their owner can read
-        partial.replace(path)
+        with writing(path) as partial:
+            partial.write_bytes(save(tensors, dict(metadata)))  # save_file makes files that only their owner can read
     except (OSError, SafetensorError) as error:
         raise DenoiseError(f"'{path}' cannot be written ({error}); choose another place.") from error
-    finally:
-        if partial.exists():
-            partial.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ FREQUENCIES = 32
 
 
 def embed_alpha(alpha: Tensor) -> Tensor:
-    """[B] in (0,1] → [B,64]: cosines and sines of 1000·alpha at 32 frequencies from 1 down to 1e-4."""
+    """[B] in (0,1] → [B,64]: cosines and sines of 1000·alpha at 32 frequencies, 10000^(−i/32)."""
     steps = torch.arange(FREQUENCIES, device=alpha.device, dtype=torch.float32)
     angle = 1000.0 * alpha.float()[:, None] * torch.exp(-math.log(10000.0) * steps / FREQUENCIES)
     return torch.cat([angle.cos(), angle.sin()], dim=1)
@@ -41,6 +42,9 @@ class Block(nn.Module):
 
 class Blocks(nn.ModuleList):
     """Blocks of one resolution in a row."""
+
+    def __iter__(self) -> Iterator[Block]:
+        return super().__iter__()  # type: ignore[return-value]
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         for block in self:

@@ -35,9 +35,11 @@ class VarianceStabilised:
 
     @property
     def spec(self) -> Spec:
-        """That of the denoiser inside, which needs to be told nothing any more."""
+        """That of the denoiser inside, seen from outside: blind, and clean pictures for answers."""
         inner = self.denoiser.spec
-        return replace(inner, name=f"{inner.name} stabilised", conditioning="none", sigma_range=None)
+        return replace(
+            inner, name=f"{inner.name} stabilised", prediction="clean", conditioning="none", sigma_range=None
+        )
 
     def __call__(self, image: Tensor, level: Level = Level(), monitor: Monitor | None = None) -> Tensor:
         """See `Denoiser`. A frame in which no noise is found comes back as it is."""
