@@ -9,9 +9,11 @@ from PIL import Image
 from realdenoise.cli import main
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr
+from realdenoise.models.contract import Spec
 from realdenoise.models.loader import load_denoiser
 from realdenoise.monitor import Monitor
 from realdenoise.training.checkpoint import load_checkpoint
+from realdenoise.training.objectives import Student
 from realdenoise.training.pictures import PictureStore
 from realdenoise.training.recipe import RecipeError
 from realdenoise.training.run import train_from_folders
@@ -20,6 +22,7 @@ from realdenoise.training.trainer import Trainer, training_dtype
 from realdenoise.training.validation import probes_from_folders, probes_from_pictures
 from skimage import data
 from tiny_training import GAUSSIAN, make_pictures, recipe, trainer
+from torch import nn
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,50 @@ def test_validation_reads_no_more_files_than_it_uses(root, monkeypatch):
     monkeypatch.setattr(PictureStore, "usable", lambda *words: read.append(words[1].name) or usable(*words))
     assert len(probes_from_folders(recipe(validation={"pictures": 2, "crop": 32}), root)) == 2
     assert read == ["broken.jpg", "cat.png", "more_1.png"]
+
+
+class Bursting(nn.Module):
+    """A convolution whose gradient, or answer, is not finite in chosen calls."""
+
+    def __init__(self, *calls: int, answer: bool) -> None:
+        super().__init__()
+        self.inside, self.calls, self.answer, self.number = nn.Conv2d(3, 3, 3, padding=1), calls, answer, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        said = self.inside(x)
+        self.number += self.training
+        if not (self.training and self.number in self.calls):
+            return said
+        return said * float("nan") if self.answer else said + (said - said.detach()).abs().sqrt()  # slope infinite at 0
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_step_that_is_not_finite_is_left_out(root, answer):
+    plan = recipe(schedule={"steps": 40, "learning_rate": 3e-3}, validation={"every": 10, "pictures": 1})
+    student = Student(Bursting(5, 6, 25, answer=answer), Spec("burst", "Burst"))
+    run = trainer(plan, root, student=student)
+    progress = run.run().progress
+    assert progress.step == 40 and np.isfinite(progress.rows).all()
+    assert progress.rows[-1][3] > progress.rows[0][3]
+    assert all(value.isfinite().all() for value in run.average.values())
+
+
+def test_steps_that_are_never_finite_end_the_run_and_keep_the_best(root):
+    plan = recipe(schedule={"steps": 60, "learning_rate": 3e-3}, validation={"every": 10, "pictures": 1})
+    run = trainer(plan, root, student=Student(Bursting(*range(16, 99), answer=True), Spec("burst", "Burst")))
+    with pytest.raises(RecipeError, match="loss is nan in step 24, .* lower schedule.learning_rate"):
+        run.run()
+    assert run.best and all(value.isfinite().all() for value in run.best.values())
+
+
+def test_deep_gray_pictures_are_not_cut_off(tmp_path):
+    ramp = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    Image.fromarray(ramp).save(tmp_path / "deep.tif")
+    for name, gray in (("deep.png", False), ("deep.tif", True)):
+        read = PictureStore(1 << 20, gray).read(tmp_path / name)
+        assert read.shape == (64, 64, 1 if gray else 3)
+        assert np.abs(read.astype(float) - ramp[..., None] / 257).max() <= 0.51
 
 
 def test_fp16_is_refused_for_training_and_never_chosen(root, monkeypatch):

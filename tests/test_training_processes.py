@@ -82,6 +82,14 @@ def test_every_process_gets_its_part_of_the_draws(draw):
     assert torch.equal(torch.cat(parts), whole)
 
 
+def test_quarters_of_pictures_get_draws_of_their_own():
+    parts = []
+    for rank in range(2):
+        with ShareOfDraws(rank, 2, 4):
+            parts.append(torch.randn((16, 2), generator=torch.manual_seed(3)))
+    assert torch.equal(torch.cat(parts), torch.randn((32, 2), generator=torch.manual_seed(3)))
+
+
 def test_a_process_started_alone_needs_nothing(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert launched_together() is None

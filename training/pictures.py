@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ..imaging.files import load_picture
 from .recipe import RecipeError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+DEEP_GRAY = ("I", "F")
+"""How the names of Pillow's modes for gray pictures of more than 8 bits begin."""
 UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
@@ -33,7 +36,8 @@ class PictureStore:
         if path in self._kept:
             return self._kept[path]
         with Image.open(path) as file:
-            pixels = np.asarray(file.convert("L" if self.gray else "RGB"))
+            picture = _eight_bits(path) if file.mode.startswith(DEEP_GRAY) else file
+            pixels = np.asarray(picture.convert("L" if self.gray else "RGB"))
         pixels = pixels[..., None] if self.gray else pixels
         if self._bytes + pixels.nbytes <= self.limit:
             self._kept[path] = pixels
@@ -51,6 +55,12 @@ class PictureStore:
             self.skipped[str(path)] = f"{width}x{height} is smaller than the crop of {smallest}"
             return False
         return True
+
+
+def _eight_bits(path: Path) -> Image.Image:
+    """A gray picture of more than 8 bits; Pillow's own conversion cuts every value above 255 off."""
+    picture, _ = load_picture(path)
+    return Image.fromarray((255 * picture[0, ..., 0].clamp(0, 1)).round().byte().numpy())
 
 
 def picture_files(folder: str | Path) -> list[Path]:

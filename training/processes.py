@@ -68,7 +68,8 @@ class ShareOfDraws(TorchFunctionMode):
     """Draws from a generator for the samples of all processes are made by each, which keeps its own.
 
     Args:
-        rank, processes: which part of how many. count: samples of one process; draws of another size are left alone.
+        rank, processes: which part of how many. count: samples of one process; draws for a multiple of them,
+            such as the quarters of pictures, are shared, too, and all others left alone.
     """
 
     def __init__(self, rank: int, processes: int, count: int) -> None:
@@ -82,10 +83,10 @@ class ShareOfDraws(TorchFunctionMode):
         if function not in (torch.rand, torch.randn) or kwargs.get("generator") is None or not args:
             return function(*args, **kwargs)
         shape = [args[0], *args[1:]] if isinstance(args[0], int) else list(args[0])
-        if not shape or shape[0] != self._count:
+        if not shape or shape[0] % self._count:
             return function(*args, **kwargs)
-        everyones = function([self._processes * self._count, *shape[1:]], **kwargs)
-        return everyones[self._rank * self._count : (self._rank + 1) * self._count]
+        everyones = function([self._processes * shape[0], *shape[1:]], **kwargs)
+        return everyones[self._rank * shape[0] : (self._rank + 1) * shape[0]]
 
 
 def launched_together(device: str = "auto") -> Processes | None:

@@ -30,6 +30,8 @@ from .validation import Probe, validate
 CHECKPOINT_SECONDS = 60.0
 OBJECTIVE_DRAWS = 1 << 20
 """Above the number of any sample in a step, which samples draw their own random numbers by."""
+MOST_SKIPPED = 10
+"""Steps in a row with a loss or gradient that is not finite."""
 BURST = "lower schedule.learning_rate, or start from whole weights"
 OnRow = Callable[[int, float, float, float], None]
 """(step, trained seconds, mean loss since the last row, validation PSNR in dB)."""
@@ -87,7 +89,7 @@ class Trainer:
             )
         self.objective = known[recipe.objective]
         _check_options(recipe, self.objective)
-        self.progress = Progress()
+        self.progress, self._skipped = Progress(), 0
         self.best: Mapping[str, Tensor] = {}
         with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
             self.student = make_student(recipe) if student is None else _own_copy(student)
@@ -132,7 +134,8 @@ class Trainer:
                     started = time.monotonic()
                     batch = waiting.result()
                     waiting = ahead.submit(self.source.batch, self.progress.step + 1)
-                    losses.append(self._step(batch))
+                    loss = self._step(batch)
+                    losses += [loss] if math.isfinite(loss) else []
                     self.progress.seconds = self._agree(self.progress.seconds + time.monotonic() - started)
                     if self.progress.step % self.recipe.validation.every == 0:
                         self._measure(losses, monitor, on_row)
@@ -160,22 +163,30 @@ class Trainer:
         chance = nullcontext() if self.processes is None else self.processes.share_of_draws(len(batch.clean))
         with chance, torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss = self.objective(self.student, batch, self._random(step), **self.options)
-        if not (self.best or torch.isfinite(loss)):
-            raise RecipeError(f"the loss is {float(loss.detach())} in step {step}; {BURST}.")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.processes is not None:
             self.processes.average_gradients(self.network)
-        if plan.clip_norm > 0:
-            nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip_norm)
-        self.optimiser.step()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip_norm or math.inf)
         self.progress.step = step + 1
+        value = float(loss.detach())
+        if self._agree(float(math.isfinite(value) and bool(torch.isfinite(norm)))) < 1:
+            self._skip(step, value)
+            return math.nan
+        self._skipped = 0
+        self.optimiser.step()
         self._follow(min(plan.ema, (1 + step) / (10 + step)))
-        return float(loss.detach())
+        return value
 
-    def _agree(self, seconds: float) -> float:
-        """All processes must end, and lower their rate, at the same step."""
-        return seconds if self.processes is None else self.processes.agree(seconds)
+    def _skip(self, step: int, loss: float) -> None:
+        """One bad batch must not spoil the weights; many in a row are no bad luck."""
+        self._skipped += 1
+        if self._skipped == MOST_SKIPPED:
+            raise RecipeError(f"the loss is {loss} in step {step}, and was not usable in the steps before; {BURST}.")
+
+    def _agree(self, value: float) -> float:
+        """All processes must end, lower their rate and leave a step out together."""
+        return value if self.processes is None else self.processes.agree(value)
 
     @property
     def _writes(self) -> bool:
