@@ -36,6 +36,8 @@ Restormer, blind: 2111.09881.
 """
 PICTURES = {"cbsd68": 68, "kodak24": 24, "mcmaster": 18}
 """Data set → how many pictures it has; the mean over fewer of them is another number."""
+PROTOCOL = "RGB, 8 bit"
+"""What the papers measured on, in the words of `metrics_report.Protocol`."""
 SIGMAS = (15.0, 25.0, 50.0)
 """The papers' noise levels on the 0–255 scale."""
 METHODS = {"bm3d": "CBM3D", "FFDNet": "FFDNet", "RIDNet": "RIDNet", "DRUNet": "DRUNet", "Restormer": "Restormer"}
@@ -59,9 +61,11 @@ def _key(data_set: str) -> str:
 
 
 def reference_of(table: DenoiseTable, score: Score) -> float | None:
-    """The published PSNR beside one score over all pictures of the data set that the table's settings name."""
+    """The published PSNR beside a score over the whole data set that the settings name, measured as papers do."""
     model = table.models.get(score.denoiser, Model(""))
     if score.images != PICTURES.get(_key(table.settings.get("data set", ""))):
+        return None
+    if table.settings.get("measured on", PROTOCOL) != PROTOCOL:
         return None
     data_set, name = table.settings.get("data set", ""), model.weights or score.denoiser
     return published_psnr(data_set, name, model.architecture, score.kind, score.amount)

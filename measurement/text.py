@@ -13,6 +13,9 @@ from ..imaging.noise import NOISE_KINDS
 from .published import reference_of
 from .table import DenoiseTable, Model, Row, Score
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a formula; an apostrophe before it makes it text."""
+
 
 def case_words(kind: str, amount: float) -> str:
     """('gaussian', 25) → 'σ 25'; other kinds by name and unit."""
@@ -34,6 +37,8 @@ def to_csv(table: DenoiseTable) -> str:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return "'" + value
     if not isinstance(value, float):
         return value
     return "" if math.isnan(value) else f"{value:.6g}"

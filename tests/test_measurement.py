@@ -12,6 +12,7 @@ import torch
 from realdenoise.imaging.complexity import spatial_information
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr, ssim
+from realdenoise.imaging.metrics_report import Protocol
 from realdenoise.imaging.noise import add_noise
 from realdenoise.measurement.cases import Case, parse_amounts, parse_cases
 from realdenoise.measurement.charts import ranking_chart, sweep_chart
@@ -137,6 +138,12 @@ def test_json_is_strict_and_csv_has_every_row():
     assert len(lines) == 2 and lines[0]["gain"] == "10" and lines[0]["peak_bytes"] == ""
 
 
+def test_no_cell_of_the_csv_is_a_formula():
+    table = DenoiseTable((row(denoiser="=1+1", image="@a"), row(image="-b"), row(image="c=d")))
+    cells = [(line["denoiser"], line["image"]) for line in csv.DictReader(io.StringIO(to_csv(table)))]
+    assert cells == [("'=1+1", "'@a"), ("a", "'-b"), ("a", "c=d")]
+
+
 def test_markdown_shows_the_published_number_where_there_is_one():
     models = {"dncnn_color_blind": Model("DnCNN", 668_227, 2_672_908)}
     table = DenoiseTable(whole_set(denoiser="dncnn_color_blind", psnr=31.22), models, {"data set": "CBSD68"})
@@ -144,6 +151,10 @@ def test_markdown_shows_the_published_number_where_there_is_one():
     assert "| dncnn_color_blind | 31.22 | 31.24 | 0.9000 | +11.22 | 0.3 | – | 0.67 M | 2.7 MB |" in text
     assert "σ 25: noisy 20.00 dB" in text
     assert "Published" not in to_markdown(DenoiseTable(table.rows, models, {}))
+    luma = {**table.settings, "measured on": "Y of BT.601, 8 bit"}
+    assert "Published" not in to_markdown(DenoiseTable(table.rows, models, luma))
+    alike = {**table.settings, "measured on": Protocol(0, False, eight_bit=True).name}
+    assert "31.24" in to_markdown(DenoiseTable(table.rows, models, alike))
     assert "Published" not in to_markdown(DenoiseTable(table.rows[:20], models, table.settings))  # a part of the set
 
 
