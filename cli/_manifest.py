@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..imaging.files import writing
 
+ANY_NAME = "surrogateescape"
+"""Linux allows file names that are no UTF-8."""
 HEADER = ("file", "sigma", "seconds", "error")
 
 
@@ -39,7 +41,7 @@ class Manifest:
 
     def __enter__(self) -> Manifest:
         self._rewrite()
-        self._stream = self._path.open("a", newline="", encoding="utf-8")
+        self._stream = self._path.open("a", newline="", encoding="utf-8", errors=ANY_NAME)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,7 +55,10 @@ class Manifest:
         self._stream.flush()
 
     def _rewrite(self) -> None:
-        with writing(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        with (
+            writing(self._path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors=ANY_NAME) as stream,
+        ):
             table = csv.writer(stream)
             table.writerow(HEADER)
             table.writerows(astuple(self._rows[file]) for file in sorted(self._rows))
@@ -63,6 +68,6 @@ def _read(path: Path) -> list[Row]:
     """Rows of an earlier run; a last line that was cut off is left out."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+    with path.open(newline="", encoding="utf-8", errors=ANY_NAME) as stream:
         lines = [line for line in csv.reader(stream) if len(line) == len(HEADER)]
     return [Row(*line) for line in lines if tuple(line) != HEADER]

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from realdenoise.cli import _workers, main
+from realdenoise.cli._manifest import Manifest, Row
 from realdenoise.models.contract import Spec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -280,3 +281,12 @@ def test_many_small_files_with_faults_and_killed_twice(count, monkeypatch):
         with Image.open(Path("out") / name) as picture, Image.open(Path("in") / name) as original:
             picture.load()
             assert picture.size == original.size
+
+
+def test_the_list_takes_names_that_are_no_utf8(tmp_path):
+    """As Linux hands them on: os.fsdecode(b"caf\xe9.png")."""
+    name = "caf\udce9.png"
+    for number in range(2):
+        with Manifest(tmp_path / "manifest.csv", {name} if number else set()) as manifest:
+            manifest.add(Row(name, "1.00", "0.5"))
+    assert b"caf\xe9.png,1.00,0.5," in (tmp_path / "manifest.csv").read_bytes().splitlines()
