@@ -98,6 +98,11 @@ def to_pil(frame: Tensor) -> Image.Image:
 # --------------------------------------------------------------------------------------------------- device and memory
 
 
+def device_name() -> str:
+    """The device that ComfyUI computes on; 'auto' outside of it."""
+    return str(_comfy("comfy.model_management").get_torch_device()) if is_hosted() else "auto"
+
+
 def place(network: nn.Module, device: str = "auto") -> Placement:
     """Where `network` runs: managed by ComfyUI on its own device, or plainly on 'cpu' or, outside ComfyUI, anywhere."""
     if is_hosted() and device == "auto":

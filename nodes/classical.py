@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import host
 from ..models.classical.base import classical
 from ..models.zero_shot import ZeroShotDenoiser
 from .common import seed_input
@@ -75,4 +76,4 @@ class ZeroShot:
 
     def make(self, iterations: int, seed: int) -> tuple:
         """The denoiser; training happens when it is used."""
-        return (ZeroShotDenoiser(iterations=iterations, seed=seed),)
+        return (ZeroShotDenoiser(iterations=iterations, seed=seed, device=host.device_name()),)
