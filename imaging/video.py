@@ -169,6 +169,9 @@ class _Converter:
         self._encoder.codec_context.time_base = video.time_base
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
             setattr(self._encoder.codec_context, name, getattr(video.codec_context, name))
+        if video.sample_aspect_ratio:
+            wide = video.sample_aspect_ratio
+            self._encoder.codec_context.sample_aspect_ratio = 1 / wide if turns % 2 else wide
 
     def run(self, change: Callable[[Tensor], Tensor], on_frame: OnFrame | None) -> int:
         done, timeline = _Counter(self._expected(), on_frame), Timeline(self._reader)

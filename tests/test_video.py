@@ -71,6 +71,26 @@ def test_colours_timing_and_sound_are_kept(tmp_path, suffix):
     assert np.abs(difference).mean() < 1.5 and np.abs(difference.mean(axis=(0, 1, 2))).max() < 0.5
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_pixels_keep_their_shape(tmp_path, suffix, turns):
+    with av.open(str(tmp_path / "a.mp4"), "w") as writer:
+        video = writer.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        if turns:
+            if not hasattr(video, "set_display_rotation"):
+                pytest.skip("this PyAV cannot write a turned clip")
+            video.set_display_rotation(90 * turns)
+        writer.mux(video.encode(av.VideoFrame.from_ndarray(pattern(), format="rgb24")))
+        writer.mux(video.encode(None))
+    convert_video(tmp_path / "a.mp4", tmp_path / f"b{suffix}", lambda image: image)
+    with av.open(str(tmp_path / f"b{suffix}")) as reader:
+        video = reader.streams.video[0]
+        assert (video.width, video.height) == (SIZE[::-1] if turns % 2 else SIZE)
+        assert video.sample_aspect_ratio == (Fraction(3, 4) if turns % 2 else Fraction(4, 3))
+
+
 def test_frames_are_changed_one_at_a_time(tmp_path):
     clip(tmp_path / "a.mp4", sound=False)
     shapes = []
