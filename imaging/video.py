@@ -28,10 +28,9 @@ from .video_encoder import (
     frame_of,
     put_waveform,
 )
-from .video_reader import Window, pixels_of, quarter_turns, understood
+from .video_reader import DEFAULT_RATE, Timeline, Window, pixels_of, quarter_turns, understood
 
 VIDEO_SUFFIXES = tuple(FORMATS)
-DEFAULT_RATE = Fraction(25)
 OnFrame = Callable[[int, int], None]
 """Told (frames done, frames expected or 0)."""
 
@@ -170,16 +169,19 @@ class _Converter:
         self._encoder.codec_context.time_base = video.time_base
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
             setattr(self._encoder.codec_context, name, getattr(video.codec_context, name))
+        if video.sample_aspect_ratio:
+            wide = video.sample_aspect_ratio
+            self._encoder.codec_context.sample_aspect_ratio = 1 / wide if turns % 2 else wide
 
     def run(self, change: Callable[[Tensor], Tensor], on_frame: OnFrame | None) -> int:
-        done = _Counter(self._expected(), on_frame)
+        done, timeline = _Counter(self._expected(), on_frame), Timeline(self._reader)
         wanted = [self._video, *(s for s in self._reader.streams if s.index in self._sounds)]
         for packet in self._reader.demux(wanted):
             if packet.stream.index in self._sounds:
                 if packet.pts is None or self._window.has(packet):
                     self._sounds[packet.stream.index].put(packet, self._window.start)
                 continue
-            for frame in packet.decode():
+            for frame in map(timeline.dated, packet.decode()):
                 if self._window.has(frame):
                     self._writer.mux(self._encoder.encode(done.after(self._changed(frame, change))))
             if self._window.is_over(packet):
@@ -203,5 +205,5 @@ class _Converter:
         clean = change(pixels_of(frame, self._turns))[0]
         result = frame_of(self._av, clean, self._encoder, frame.colorspace, frame.color_range)
         result.time_base = frame.time_base
-        result.pts = None if frame.pts is None else frame.pts - round(self._window.start / frame.time_base)
+        result.pts = frame.pts - round(self._window.start / frame.time_base)
         return result

@@ -15,6 +15,10 @@ from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError
 
+DEFAULT_RATE = Fraction(25)
+WITHOUT_PTS = ("avi",)
+"""Containers, as FFmpeg calls them, that store packets in decoding order but not when their frames are shown."""
+
 
 def read_video(clip: Clip) -> Iterator[Tensor]:
     """The frames [1,H,W,3] in [0,1], one after the other.
@@ -29,8 +33,10 @@ def read_video(clip: Clip) -> Iterator[Tensor]:
     with understood(av, f"{clip.name} cannot be read"):
         turns = quarter_turns(av, clip)
         with av.open(clip.opened()) as reader:
+            timeline = Timeline(reader)
             for packet in reader.demux(video=0):
-                yield from (pixels_of(frame, turns) for frame in packet.decode() if window.has(frame))
+                frames = (timeline.dated(frame) for frame in packet.decode())
+                yield from (pixels_of(frame, turns) for frame in frames if window.has(frame))
                 if window.is_over(packet):
                     return
 
@@ -67,6 +73,36 @@ def pixels_of(frame: Any, turns: int = 0) -> Tensor:
     layout, top = bits_of(frame.format)
     levels = torch.from_numpy(frame.to_ndarray(format=layout).astype(np.float32) / top)
     return torch.rot90(levels, turns, (0, 1)).contiguous()[None]
+
+
+class Timeline:
+    """When frames are shown, in ticks of the picture track; decoders give them in the order in which they are shown."""
+
+    def __init__(self, reader: Any) -> None:
+        video = reader.streams.video[0]
+        self._has_pts = reader.format.name not in WITHOUT_PTS
+        self._start, self._delay, self._last = video.start_time or 0, None, None
+        self._step = max(1, round(1 / (video.average_rate or DEFAULT_RATE) / video.time_base))
+
+    def dated(self, frame: Any) -> Any:
+        """The next frame, with a pts that rises: its own, or where that does not, one frame later than the last."""
+        pts = frame.pts if self._has_pts else self._from_dts(frame.dts)
+        if self._last is None:
+            pts = self._start if pts is None else pts
+        elif pts is None or pts <= self._last:
+            pts = self._last + self._step
+        elif not self._has_pts:
+            self._step = pts - self._last  # an AVI's rate may be a mere clock, with frames in few of its ticks
+        frame.pts = self._last = pts
+        return frame
+
+    def _from_dts(self, dts: int | None) -> int | None:
+        """A frame comes as many packets late as the first one did; what is left at the end has no dts."""
+        if dts is None:
+            return None
+        if self._delay is None:
+            self._delay = dts - self._start
+        return dts - self._delay
 
 
 class Window:

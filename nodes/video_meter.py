@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 
 from torch import Tensor
@@ -65,7 +66,9 @@ class _Found:
 
     @property
     def mean(self) -> float:
-        return sum(self._decibels) / len(self._decibels) if self._decibels else float("nan")
+        """Over the frames that differ from their reference; infinite if none does, NaN without a reference."""
+        different = [value for value in self._decibels if not math.isinf(value)]
+        return sum(different) / len(different) if different else self.worst
 
     @property
     def worst(self) -> float:

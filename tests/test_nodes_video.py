@@ -177,10 +177,20 @@ def test_the_meter_tells_error_from_flicker():
     restless[1] += 0.1
     flicker, mean, worst, report = VideoMeter().measure(FrameClip(restless, Fraction(12)), truth, truth)["result"]
     assert flicker == pytest.approx(255 * 0.2 / 3, rel=1e-3)
-    assert worst == pytest.approx(20, abs=1e-3) and worst < mean
+    assert worst == pytest.approx(20, abs=1e-3) and mean == worst  # the other frames are without error
     assert len(report.splitlines()) == 2
     alone = VideoMeter().measure(truth)["result"]
     assert alone[1] != alone[1] and "PSNR" not in alone[3]
+
+
+def test_frames_without_error_leave_the_mean_finite():
+    truth, image = FrameClip(ramp(4), Fraction(12)), ramp(4)
+    image[1] += 0.1
+    image[2] += 0.01
+    _, mean, worst, report = VideoMeter().measure(FrameClip(image, Fraction(12)), truth)["result"]
+    assert (mean, worst) == pytest.approx((30, 20), abs=1e-2) and "PSNR 30.0" in report
+    _, mean, worst, _ = VideoMeter().measure(truth, truth)["result"]
+    assert mean == worst == float("inf")
 
 
 def test_clips_that_do_not_belong_together_are_refused():

@@ -2,6 +2,7 @@
 
 import weakref
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from realdenoise.imaging.clip import FileClip, FrameClip
 from realdenoise.imaging.files import PictureError
 from realdenoise.imaging.video import convert_video, write_video
 from realdenoise.imaging.video_encoder import Encoding
-from realdenoise.imaging.video_reader import read_video
+from realdenoise.imaging.video_reader import Timeline, read_video
 
 av = pytest.importorskip("av")
 SIZE = (96, 64)
@@ -68,6 +69,26 @@ def test_colours_timing_and_sound_are_kept(tmp_path, suffix):
     assert new_sound == sound and len(sound) > 5
     difference = after.astype(float) - before
     assert np.abs(difference).mean() < 1.5 and np.abs(difference.mean(axis=(0, 1, 2))).max() < 0.5
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_pixels_keep_their_shape(tmp_path, suffix, turns):
+    with av.open(str(tmp_path / "a.mp4"), "w") as writer:
+        video = writer.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        if turns:
+            if not hasattr(video, "set_display_rotation"):
+                pytest.skip("this PyAV cannot write a turned clip")
+            video.set_display_rotation(90 * turns)
+        writer.mux(video.encode(av.VideoFrame.from_ndarray(pattern(), format="rgb24")))
+        writer.mux(video.encode(None))
+    convert_video(tmp_path / "a.mp4", tmp_path / f"b{suffix}", lambda image: image)
+    with av.open(str(tmp_path / f"b{suffix}")) as reader:
+        video = reader.streams.video[0]
+        assert (video.width, video.height) == (SIZE[::-1] if turns % 2 else SIZE)
+        assert video.sample_aspect_ratio == (Fraction(3, 4) if turns % 2 else Fraction(4, 3))
 
 
 def test_frames_are_changed_one_at_a_time(tmp_path):
@@ -185,6 +206,62 @@ def test_only_the_part_that_is_wanted(tmp_path):
     assert torch.allclose(kept, wanted, atol=0.02) and len(wanted) == 5
     with pytest.raises(PictureError, match="no frame behind second 9"):
         convert_video(FileClip(str(tmp_path / "a.mkv"), window=(9.0, 1.0)), tmp_path / "c.mkv", lambda image: image)
+
+
+def steps(count: int) -> torch.Tensor:
+    """Gray frames [B,64,96,3], each brighter than the one before, with a bar that moves."""
+    images = torch.linspace(0.1, 0.9, count).view(-1, 1, 1, 1).repeat(1, 64, 96, 3)
+    for index, image in enumerate(images):
+        image[:32, 4 * index : 4 * index + 8] = 1
+    return images
+
+
+def grays(path) -> torch.Tensor:
+    """[B], below the bar of `steps`."""
+    return torch.cat(list(read_video(FileClip(str(path)))))[:, 40:].mean(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+def test_an_avi_which_stores_no_display_times(tmp_path, suffix):
+    own, target = tmp_path / "own.avi", tmp_path / f"b{suffix}"
+    wave = {"waveform": torch.zeros(1, 1, 44100), "sample_rate": 44100}
+    write_video(steps(20), own, RATE, audio=wave, encoding=Encoding(quality=4))
+    stored = read(own)[1]
+    assert stored != sorted(stored)  # else no frame of it is stored out of order
+    assert convert_video(own, target, lambda image: image, quality=4) == 20
+    assert (grays(target) - torch.linspace(0.1, 0.9, 20)).abs().max() < 0.015  # 0.04 from one to the next
+    times = np.array(sorted(float(time) for time in read(target)[1]))
+    assert np.diff(times) == pytest.approx([float(1 / RATE)] * 19, abs=1.1e-3)
+    assert times[-1] - times[0] == pytest.approx(float(19 / RATE), abs=1.1e-3)
+    assert times[0] == pytest.approx(0, abs=1e-3 if suffix != ".avi" else float(1 / RATE))  # it stays with the sound
+
+
+def test_an_avi_whose_rate_is_a_mere_clock(tmp_path):
+    """FFmpeg writes 600 ticks per second when it is given the fine clock of an MP4."""
+    write_video(steps(20), tmp_path / "a.mp4", RATE, encoding=Encoding(quality=4))
+    convert_video(tmp_path / "a.mp4", tmp_path / "b.avi", lambda image: image, quality=4)
+    assert convert_video(tmp_path / "b.avi", tmp_path / "c.mp4", lambda image: image, quality=4) == 20
+    times = [float(time) for time in read(tmp_path / "c.mp4")[1]]
+    assert times == pytest.approx([float(index / RATE) for index in range(20)], abs=2 / 600)
+
+
+def test_times_that_do_not_rise_go_on_by_one_frame():
+    video = SimpleNamespace(start_time=7, average_rate=Fraction(25), time_base=Fraction(1, 1000))
+    reader = SimpleNamespace(streams=SimpleNamespace(video=[video]), format=SimpleNamespace(name="matroska,webm"))
+    timeline = Timeline(reader)
+    frames = [SimpleNamespace(pts=pts, dts=None) for pts in (None, 50, 50, 49, None, 200)]
+    assert [timeline.dated(frame).pts for frame in frames] == [7, 50, 90, 130, 170, 200]
+
+
+def test_a_part_of_an_avi(tmp_path):
+    write_video(steps(20), tmp_path / "own.avi", Fraction(10), encoding=Encoding(quality=4))
+    part = FileClip(str(tmp_path / "own.avi"), window=(0.5, 1.0))
+    assert convert_video(part, tmp_path / "b.mp4", lambda image: image, quality=4) == 10
+    wanted = torch.linspace(0.1, 0.9, 20)[5:15]
+    for clip in (part, FileClip(str(tmp_path / "b.mp4"))):
+        assert (torch.cat(list(read_video(clip)))[:, 40:].mean(dim=(1, 2, 3)) - wanted).abs().max() < 0.015
+    times = [float(time) for time in read(tmp_path / "b.mp4")[1]]
+    assert times == pytest.approx([0.1 * index for index in range(10)], abs=1e-4)
 
 
 @pytest.mark.parametrize("codec, suffix", [("libsvtav1", ".mp4"), ("libvpx-vp9", ".webm"), ("ffv1", ".mkv")])
