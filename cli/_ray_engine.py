@@ -6,17 +6,18 @@ import argparse
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from ._errors import EXIT_FAILURE, UsageError, named
+from ._errors import EXIT_FAILURE, UsageError
 from ._inputs import clean_picture, open_denoiser
 from ._manifest import Manifest, Row
 from ._tree import Plan, plan
+from ._workers import noise_in, tried
 
 MANIFEST = "manifest.csv"
 PART = ".part"
@@ -24,6 +25,7 @@ FILES_PER_TASK = 8
 TASKS_WAITING = 2
 """Tasks that are handed to an actor beside the one it works on; all others wait where they are."""
 PAUSE_SECONDS = 0.5
+"""Storage behind a network needs longer than a disk to come to itself."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -139,22 +141,11 @@ class Actor:
 
     def __call__(self, item: dict[str, str]) -> dict[str, str]:
         """{"file": name, "result": name} → the fields of its manifest row."""
-        name, started = item["file"], time.perf_counter()
-        sigma, problem = "", ""
-        for attempt in range(self._args.retries + 1):
-            try:
-                sigma, problem = f"{self._denoise(name, item['result']):.2f}", ""
-                break
-            except (ValueError, TypeError, OSError, RuntimeError) as error:
-                problem = named(error, name)
-                if isinstance(error, (ValueError, TypeError, FileNotFoundError)):
-                    break
-                time.sleep(PAUSE_SECONDS * 2**attempt)
-        return asdict(Row(name, sigma, f"{time.perf_counter() - started:.3f}", problem))
+        name, work = item["file"], partial(self._denoise, item["file"], item["result"])
+        return asdict(tried(name, self._args.retries, work, PAUSE_SECONDS))
 
     def _denoise(self, name: str, result: str) -> float:
         """Estimated sigma on the 0–255 scale. A result that a worker left before it died is simply written again."""
-        from ..imaging.estimation import estimate_sigma
         from ..imaging.files import save_picture
         from ..imaging.raw import load_photo
 
@@ -168,7 +159,7 @@ class Actor:
             clean = clean_picture(image, self._denoiser, self._args)
             save_picture(clean[0], made, info, self._args.quality)
             _put(self._target, made, f"{self._to}/{result}")
-        return 255 * float(estimate_sigma(image[..., :3].permute(0, 3, 1, 2)).mean())
+        return noise_in(image)
 
 
 def _put(filesystem: Any, file: Path, path: str) -> None:

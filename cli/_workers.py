@@ -6,11 +6,13 @@ import argparse
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path, PurePath
 
 import torch
+from torch import Tensor
 
 from ..imaging.estimation import estimate_sigma
 from ..imaging.files import save_picture
@@ -69,18 +71,8 @@ class Workers:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _file(self, name: PurePath, source: Path, target: Path) -> Row:
-        started = time.perf_counter()
-        for attempt in range(self._args.retries + 1):
-            try:
-                sigma = self._denoise(source, target)
-                return Row(name.as_posix(), f"{sigma:.2f}", f"{time.perf_counter() - started:.3f}")
-            except FAILURES as error:
-                hopeless = isinstance(error, (DenoiseError, TypeError, FileNotFoundError))
-                if hopeless or attempt == self._args.retries or self._stop.is_set():
-                    seconds = f"{time.perf_counter() - started:.3f}"
-                    return Row(name.as_posix(), "", seconds, named(error, name.as_posix()))
-                time.sleep(PAUSE_SECONDS * 2**attempt)
-        raise AssertionError("the loop returns")
+        work = partial(self._denoise, source, target)
+        return tried(name.as_posix(), self._args.retries, work, PAUSE_SECONDS, self._stop.is_set)
 
     def _denoise(self, source: Path, target: Path) -> float:
         """Estimated sigma on the 0–255 scale."""
@@ -92,4 +84,35 @@ class Workers:
             self._free.put(denoiser)
         target.parent.mkdir(parents=True, exist_ok=True)
         save_picture(clean[0], target, info, self._args.quality)
-        return 255 * float(estimate_sigma(image[..., :3].permute(0, 3, 1, 2)).mean())
+        return noise_in(image)
+
+
+def noise_in(image: Tensor) -> float:
+    """Estimated sigma of [1,H,W,C] on the 0–255 scale, for the manifest."""
+    return 255 * float(estimate_sigma(image[..., :3].permute(0, 3, 1, 2)).mean())
+
+
+def tried(
+    name: str,
+    retries: int,
+    work: Callable[[], float],
+    pause: float,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Row:
+    """The manifest's row of a picture after work(), which gives its sigma on the 0–255 scale.
+
+    Args:
+        retries: how often it is tried again after a failure that may pass. pause: seconds before the first of them,
+            twice as long before each further one. stopped: whether not to try again.
+    """
+    started = time.perf_counter()
+    for number in range(retries + 1):
+        try:
+            sigma = work()
+            return Row(name, f"{sigma:.2f}", f"{time.perf_counter() - started:.3f}")
+        except FAILURES as error:
+            hopeless = isinstance(error, (DenoiseError, TypeError, FileNotFoundError))
+            if hopeless or number == retries or stopped():
+                return Row(name, "", f"{time.perf_counter() - started:.3f}", named(error, name))
+            time.sleep(pause * 2**number)
+    raise AssertionError("the loop returns")
