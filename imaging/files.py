@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import struct
 import warnings
 import zlib
@@ -240,12 +241,17 @@ def next_number(first: Path) -> int:
 def writing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block succeeds, and vanishes when it fails.
 
-    The folder is made if it does not exist.
+    The folder is made if it does not exist. The temporary name is short, so that it fits wherever the name of `path`
+    does; system errors name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if str(error.filename) == str(temporary):  # which would tell nobody what could not be written
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
