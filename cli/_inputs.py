@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ._errors import UsageError
 from ._numbers import level, natural, positive, real, share, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
@@ -77,6 +80,22 @@ def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
         strength=args.strength,
         monitor=monitor,
     )
+
+
+def load_pair(reference: str | Path, image: str | Path) -> tuple[Tensor, Tensor]:
+    """Two files as [1,H,W,C] on one scale, that on which the reference lies in [0,1].
+
+    Each EXR is divided by its own maximum on loading: left so, one twice as bright as the other would equal it.
+
+    Raises:
+        PictureError, OSError: as `load_picture`.
+    """
+    from ..imaging.files import load_picture
+
+    first, first_info = load_picture(reference)
+    second, second_info = load_picture(image)
+    second[..., :3] *= second_info.scale / first_info.scale
+    return first, second
 
 
 def known_file(name: str) -> str | Path:

@@ -90,17 +90,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pictures(args: argparse.Namespace) -> list:
-    from ..imaging.files import load_picture
     from ..measurement.sweep import Picture
 
     clean = _files(args.clean)[: args.first]
     noisy = _files(args.noisy)[: args.first] if args.noisy else [None] * len(clean)
     if len(noisy) != len(clean):
         raise UsageError(f"there are {len(clean)} clean and {len(noisy)} noisy pictures; give one noisy per clean one.")
-    return [
-        Picture(path.stem, load_picture(path)[0], None if partner is None else load_picture(partner)[0])
-        for path, partner in zip(clean, noisy, strict=True)
-    ]
+    return [Picture(path.stem, *_loaded(path, partner)) for path, partner in zip(clean, noisy, strict=True)]
+
+
+def _loaded(clean: Path, noisy: Path | None) -> tuple:
+    from ..imaging.files import load_picture
+    from ._inputs import load_pair
+
+    return (load_picture(clean)[0], None) if noisy is None else load_pair(clean, noisy)
 
 
 def _files(names: list[str]) -> list[Path]:

@@ -20,10 +20,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print both measures; transparency is not counted."""
-    from ..imaging.files import load_picture
     from ..imaging.metrics import WINDOW, psnr, ssim
+    from ._inputs import load_pair
 
-    reference, image = (load_picture(name)[0][..., :3] for name in (args.reference, args.image))
+    reference, image = (picture[..., :3] for picture in load_pair(args.reference, args.image))
     if reference.shape[-1] != image.shape[-1]:  # gray counts as RGB when the other one is
         reference, image = (t.expand(*t.shape[:3], 3) for t in (reference, image))
     decibels = float(psnr(reference, image))

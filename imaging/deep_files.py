@@ -25,6 +25,9 @@ DECODERS = {b"\x89PNG": "png_pipe", b"II*\0": "tiff_pipe", b"MM\0*": "tiff_pipe"
 LAYOUTS = {1: "gray16le", 3: "rgb48le", 4: "rgba64le"}
 PNG_LAYOUTS = {1: "gray16be", 3: "rgb48be", 4: "rgba64be"}
 
+METRES_PER_INCH, PER_METRE = 0.0254, 1
+"""For the resolution of a PNG, and how it names its unit."""
+
 
 def pyav() -> Any:
     """The library. Raises DenoiseError when it is not installed."""
@@ -117,9 +120,12 @@ def _encode(codec: str, values: np.ndarray, layout: str) -> bytes:
 
 
 def _with_chunks(png: bytes, metadata: Metadata) -> bytes:
-    """A PNG with colour profile, EXIF and XMP behind its header."""
+    """A PNG with resolution, colour profile, EXIF, XMP and texts behind its header."""
     header_end = 8 + 12 + 13  # signature, and the IHDR chunk
     chunks = b""
+    if metadata.dpi:
+        across, down = (round(dots / METRES_PER_INCH) for dots in metadata.dpi)
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, PER_METRE))
     if metadata.icc:
         chunks += _chunk(b"iCCP", b"profile\0\0" + zlib.compress(metadata.icc))
     if metadata.exif:
@@ -128,7 +134,17 @@ def _with_chunks(png: bytes, metadata: Metadata) -> bytes:
         chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
     for key, value in metadata.text.items():
         chunks += _chunk(b"iTXt", key.encode("latin-1", "replace") + b"\0\0\0\0\0" + value.encode())
-    return png[:header_end] + chunks + png[header_end:]
+    return png[:header_end] + chunks + _without_resolution(png[header_end:])
+
+
+def _without_resolution(chunks: bytes) -> bytes:
+    """Chunks of a PNG less any pHYs before the pixels: FFmpeg always writes one, of 0 by 1, and two are not allowed."""
+    kept, position = b"", 0
+    while (kind := chunks[position + 4 : position + 8]) not in (b"IDAT", b""):
+        end = position + 12 + struct.unpack_from(">I", chunks, position)[0]
+        kept += b"" if kind == b"pHYs" else chunks[position:end]
+        position = end
+    return kept + chunks[position:]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import struct
 import warnings
 import zlib
@@ -161,9 +162,10 @@ def _to_tensor(picture: Image.Image, gray: bool) -> Tensor:
 def save_picture(
     image: Tensor, path: str | os.PathLike[str], info: PictureInfo | None = None, quality: int = QUALITY
 ) -> None:
-    """Write [H,W,C] in [0,1], rounded to the nearest level; the format follows from the file name.
+    """Write [H,W,C] in [0,1] times `info.scale`, rounded to the nearest level; the format follows from the file name.
 
-    PNG and TIFF get 16 bits per channel if `info.bits` is above 8, EXR is floating point, all others have 8 bits.
+    PNG and TIFF get 16 bits per channel if `info.bits` is above 8, EXR is floating point, all others have 8 bits. What
+    the scale lifts above 1 is cut off at 8 and at 16 bits alike; an EXR keeps it.
 
     Args:
         quality: 1 to 100 for JPEG (never subsampled) and WebP (100 = lossless); the others are always lossless.
@@ -178,9 +180,11 @@ def save_picture(
         raise PictureError(f"'{path}' ends in no known picture format; use {', '.join(SUFFIXES)}.")
     if image.shape[-1] == 4 and FORMATS.get(suffix) == "JPEG":
         raise PictureError(f"'{path}' cannot hold transparency; use .png, .webp or .tif.")
+    if info.scale != 1:  # all other pictures are spared the copy
+        image = torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1)
     if suffix == FLOATING or (suffix in DEEP and info.bits > 8):
         image = as_gray(image) if info.gray and image.shape[-1] == 3 else image
-        content = deep_bytes(torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1), suffix, info.metadata)
+        content = deep_bytes(image, suffix, info.metadata)
     elif FORMATS[suffix] == "TIFF":
         content = tiff_bytes(np.asarray(to_pillow(image, info.gray)).reshape(*image.shape[:2], -1), info.metadata)
     else:
@@ -237,12 +241,17 @@ def next_number(first: Path) -> int:
 def writing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block succeeds, and vanishes when it fails.
 
-    The folder is made if it does not exist.
+    The folder is made if it does not exist. The temporary name is short, so that it fits wherever the name of `path`
+    does; system errors name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if str(error.filename) == str(temporary):  # which would tell nobody what could not be written
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
-ORIENTATION = 0x0112
+ORIENTATION, X_RESOLUTION = 0x0112, 0x011A
 EXIF_HEADER = b"Exif\x00\x00"
 XMP_TEXT = "XML:com.adobe.xmp"
 SUB_DIRECTORIES = (0x8769, 0x8825)
@@ -18,6 +18,8 @@ SUB_DIRECTORIES = (0x8769, 0x8825)
 MAKER_NOTE = 0x927C
 DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 33432, *SUB_DIRECTORIES)
 """Description, make, model, software, date, artist, copyright; every other tag of a TIFF describes its layout."""
+
+LARGEST_DPI = 1e8
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def read_metadata(picture: Image.Image) -> Metadata:
         icc=info.get("icc_profile") or None,
         exif=_exif(picture),
         xmp=_upright_xmp(info.get("xmp") or info.get(XMP_TEXT)),
-        dpi=info.get("dpi"),
+        dpi=_resolution(picture),
         text=text,
     )
 
@@ -70,6 +72,15 @@ def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
     if metadata.xmp:
         chunks.add_itxt(XMP_TEXT, metadata.xmp.decode("utf-8", "replace"))
     return chunks
+
+
+def _resolution(picture: Image.Image) -> tuple[float, float] | None:
+    """Plain numbers; None for what is no resolution (a TIFF may say 0/0) or more than the fields of a PNG hold."""
+    dpi = picture.info.get("dpi")
+    if not dpi or (picture.format == "TIFF" and X_RESOLUTION not in picture.getexif()):  # Pillow makes up 1 by 1
+        return None
+    across, down = (float(value) for value in dpi)
+    return (across, down) if 0 < across < LARGEST_DPI and 0 < down < LARGEST_DPI else None
 
 
 def _exif(picture: Image.Image) -> bytes | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import struct
 import zlib
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
 from .metadata import DESCRIPTIVE_TAGS, SUB_DIRECTORIES, Metadata
 
-SHORT, LONG, UNDEFINED = 3, 4, 7
+SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes per value of each field type."""
 POINTERS = (0x8769, 0x8825, 0xA005)
 """Tags whose value is the position of another directory: Exif, GPS, interoperability."""
+INCH = 2
+"""Unit of the resolution."""
 STRIP_BYTES = 1 << 20
 DEFLATE, HORIZONTAL_DIFFERENCE = 8, 2
 
@@ -52,6 +55,10 @@ def tiff_bytes(levels: np.ndarray, metadata: Metadata) -> bytes:
     add(317, SHORT, [HORIZONTAL_DIFFERENCE])
     if channels in (2, 4):
         add(338, SHORT, [2])  # alpha, not premultiplied
+    if metadata.dpi:
+        for tag, dots in zip((282, 283), metadata.dpi, strict=True):
+            entries[tag] = (RATIONAL, 1, _place(content, struct.pack(order + "II", *_ratio(dots))))
+        add(296, SHORT, [INCH])
     for tag, data in ((700, metadata.xmp), (34675, metadata.icc)):
         if data:
             add(tag, UNDEFINED, data)
@@ -60,6 +67,11 @@ def tiff_bytes(levels: np.ndarray, metadata: Metadata) -> bytes:
     )
     struct.pack_into(order + "I", content, 4, _append(content, directory + b"\0\0\0\0"))
     return bytes(content)
+
+
+def _ratio(value: float) -> tuple[int, int]:
+    """A positive number below 2**32 as numerator and denominator of 32 bits, to within 1e-4 or 1e-9 of itself."""
+    return Fraction(value).limit_denominator(min(10_000, int((2**32 - 1) / value))).as_integer_ratio()
 
 
 def _strip(levels: np.ndarray, order: Literal["<", ">"]) -> bytes:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from realdenoise.cli import main
+from realdenoise.imaging.files import save_picture
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.measurement.folder import read_folder
 from realdenoise.measurement.page import page
@@ -70,6 +72,18 @@ def test_real_pairs_and_the_first_of_them(capsys):
     clean, noisy = (np.asarray(Image.open(f"{name}/0.png"), np.float64) / 255 for name in ("clean", "noisy"))
     assert table.rows[0].noisy_psnr == pytest.approx(-10 * np.log10(np.mean((clean - noisy) ** 2)), abs=1e-4)
     assert [example.label for example in examples] == ["clean", "noisy", "heat", "bilateral"]
+
+
+def test_the_partner_of_an_exr_keeps_its_brightness_beside_it(capsys):
+    """The noisy one is 1.5 times as bright; both are measured on the scale of the clean one, whose maximum is 2."""
+    pytest.importorskip("av")
+    clean = np.linspace(0, 2, 40 * 50 * 3, dtype=np.float32).reshape(40, 50, 3)
+    for name, factor in (("clean.exr", 1), ("noisy.exr", 1.5)):
+        save_picture(torch.from_numpy(clean * np.float32(factor)), name)
+    assert main(["bench", "clean.exr", "--noisy", "noisy.exr", "--denoiser", "heat", "-o", "out"]) == 0
+    table, _ = read_folder(Path("out"))
+    expected = -10 * np.log10(np.mean((0.5 * clean.astype(np.float64) / 2) ** 2))
+    assert table.rows[0].noisy_psnr == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_report_is_one_file_with_everything_inside(capsys):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from realdenoise import host
 from realdenoise.cli import main
+from realdenoise.imaging.files import save_picture
 
 QUICK = ["--denoiser", "heat", "--sigma", "10"]
 
@@ -155,6 +157,21 @@ class TestOtherCommands:
         assert main(["compare", "a.png", "b.png"]) == 0
         expected = 10 * np.log10(255**2 * pixels.size / 100)
         assert f"{expected:.2f} dB" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("brightest", [0.5, 4])
+    def test_compare_sees_that_one_exr_is_twice_as_bright(self, capsys, brightest):
+        """PSNR on the scale of the reference: divided by its maximum where that is above 1."""
+        pytest.importorskip("av")
+        pixels = np.random.default_rng(0).random((16, 20, 3), np.float32)
+        pixels *= brightest / pixels.max()
+        for name, factor in (("a.exr", 1), ("b.exr", 2)):
+            save_picture(torch.from_numpy(pixels * factor), name)
+        for reference, image, maximum in (("a.exr", "b.exr", brightest), ("b.exr", "a.exr", 2 * brightest)):
+            expected = -10 * np.log10(np.mean((pixels / np.float64(max(1, maximum))) ** 2))  # they differ by `pixels`
+            assert main(["compare", reference, image]) == 0
+            assert f"PSNR {expected:.2f} dB" in capsys.readouterr().out
+        assert main(["compare", "b.exr", "b.exr"]) == 0
+        assert "identical" in capsys.readouterr().out
 
     def test_compare_needs_equal_sizes(self, capsys):
         picture("a.png")

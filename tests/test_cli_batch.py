@@ -145,7 +145,7 @@ def test_killed_in_the_middle_and_run_again():
     run.wait()
     done = len(list(Path("out").rglob("[0-9]*.png")))
     assert 3 <= done < len(names)
-    half = Path("out") / ".stale.png.1.part"
+    half = Path("out") / ".0123abcd.part"
     half.write_bytes(b"half")
     assert main(["batch", "in", "out", *QUICK]) == 0
     assert results() == sorted(names) == sorted(manifest())

@@ -199,6 +199,17 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
+    path = tmp_path / ("あ" * 82 + ".png")
+    assert len(path.name.encode()) == 250
+    save_picture(torch.ones(2, 2, 3), path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert load_picture(path)[0].mean() == 1
+    with pytest.raises(OSError) as caught:
+        save_picture(torch.ones(2, 2, 3), tmp_path / f"{'x' * 300}.png")
+    assert caught.value.filename == str(tmp_path / f"{'x' * 300}.png")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_the_systems_own_error(tmp_path):
     tmp_path.chmod(0o500)
