@@ -131,6 +131,20 @@ def warn_if_slow(denoiser) -> None:
         print(f"{denoiser.spec.name}: {slow}.", file=sys.stderr)
 
 
+def found_files(names: Sequence[str], suffixes: Sequence[str]) -> list[tuple[Path, Path]]:
+    """Files, folders and patterns → single files, each with its place below the output folder.
+
+    Raises:
+        UsageError: nothing found.
+    """
+    if "" in names:
+        raise UsageError("the name of an input is empty; give a file, a folder or a pattern.")
+    found = [pair for name in names for pair in _files(name, suffixes)]
+    if not found:
+        raise UsageError(f"there is no picture in {', '.join(names)}.")
+    return found
+
+
 def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job]:
     """Files, folders and patterns → single files with their targets.
 
@@ -140,11 +154,7 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
     Raises:
         UsageError: nothing found, or two results of the same name.
     """
-    if "" in names:
-        raise UsageError("the name of an input is empty; give a file, a folder or a pattern.")
-    found = [pair for name in names for pair in _files(name, suffixes)]
-    if not found:
-        raise UsageError(f"there is no picture in {', '.join(names)}.")
+    found = found_files(names, suffixes)
     target = Path(output)
     if len(found) == 1 and target.suffix.lower() in suffixes and not target.is_dir():
         return [Job(found[0][0], target)]

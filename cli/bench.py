@@ -96,7 +96,14 @@ def _pictures(args: argparse.Namespace) -> list:
     noisy = _files(args.noisy)[: args.first] if args.noisy else [None] * len(clean)
     if len(noisy) != len(clean):
         raise UsageError(f"there are {len(clean)} clean and {len(noisy)} noisy pictures; give one noisy per clean one.")
-    return [Picture(path.stem, *_loaded(path, partner)) for path, partner in zip(clean, noisy, strict=True)]
+    pairs = zip(_names(clean), clean, noisy, strict=True)
+    return [Picture(name, *_loaded(path, partner)) for name, path, partner in pairs]
+
+
+def _names(files: list[Path]) -> list[str]:
+    """What pictures are called in the results: as short as tells them apart."""
+    forms = [[path.stem for path in files], [path.name for path in files], [path.as_posix() for path in files]]
+    return next((names for names in forms if len({*names}) == len(names)), forms[-1])
 
 
 def _loaded(clean: Path, noisy: Path | None) -> tuple:
@@ -108,9 +115,9 @@ def _loaded(clean: Path, noisy: Path | None) -> tuple:
 
 def _files(names: list[str]) -> list[Path]:
     from ..imaging.files import SUFFIXES
-    from ._inputs import jobs
+    from ._inputs import found_files
 
-    return [job.source for job in jobs(names, ".", SUFFIXES)]
+    return [file for file, _ in found_files(names, SUFFIXES)]
 
 
 def _denoisers(args: argparse.Namespace) -> dict:

@@ -86,6 +86,19 @@ def test_the_partner_of_an_exr_keeps_its_brightness_beside_it(capsys):
     assert table.rows[0].noisy_psnr == pytest.approx(expected, abs=1e-4)
 
 
+def test_pictures_of_one_name_stay_apart():
+    Path("more").mkdir()
+    Image.fromarray(np.full((30, 30, 3), 90, np.uint8)).save("more/0.tif")
+    Image.fromarray(np.full((30, 30, 3), 90, np.uint8)).save("clean/0.tif")
+    bench = ["--denoiser", "heat", "--noise", "gaussian: 25", "-o", "out"]
+    for sources, names in ((["clean"], ["0.png", "0.tif", "1.png"]), (["clean/1.png", "more"], ["1", "0"])):
+        assert main(["bench", *sources, *bench]) == 0
+        rows = list(csv.DictReader(Path("out/benchmark.csv").read_text(encoding="utf-8").splitlines()))
+        assert [row["image"] for row in rows] == names
+    assert main(["bench", "clean/0.tif", "more/0.tif", *bench]) == 0
+    assert "more/0.tif" in Path("out/benchmark.csv").read_text(encoding="utf-8")
+
+
 def test_a_report_is_one_file_with_everything_inside(capsys):
     assert main([*BENCH, "--noise", "gaussian: 25", "--data-set", "<b>mine</b>", "-o", "out"]) == 0
     capsys.readouterr()
@@ -119,7 +132,7 @@ def test_a_report_joins_several_benchmarks(capsys):
         (["bench", "clean"], 2, "--denoiser"),
         (["bench", "nowhere/*.png", "--denoiser", "heat"], 2, "no picture"),
         (["bench", "clean", "--denoiser", "heat", "--noisy", "noisy/0.png"], 2, "one noisy per clean"),
-        (["bench", "clean", "--denoiser", "heat", "--first", "0"], 2, "at least 1"),
+        (["bench", "clean", "--denoiser", "heat", "--first", "0"], 2, "not a whole number from 1 on"),
         (["bench", "clean", "--denoiser", "heat", "--border", "20"], 1, "border 20"),
         (["report", "clean"], 1, "realdenoise bench"),
     ],
