@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..nodes.expansion import is_link
+
 Node = dict[str, Any]
 """{'class_type': …, 'inputs': {name: value or [node id, output index]}, '_meta': {'title': …}}."""
 Prompt = dict[str, Node]
@@ -12,11 +14,6 @@ Prompt = dict[str, Node]
 
 class WorkflowError(ValueError):
     """A workflow that cannot run; the text names the node, the problem and the way out."""
-
-
-def is_link(value: object) -> bool:
-    """Whether an input's value is another node's output."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
 
 
 def sources(node: Node) -> list[str]:

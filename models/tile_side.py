@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..imaging.tiling import round_up
 from .contract import Spec
 
 LARGEST_TILE = 3072
@@ -51,11 +52,7 @@ def _even_sides(length: int) -> list[int]:
     """Sides that cut a line into equal pieces, smallest first, so that the smallest is taken if none fits memory."""
     largest = -(-length // LARGEST_TILE)
     counts = range(largest, -(-length // STEP) + 1)
-    return sorted({_round_up(-(-length // count)) for count in counts})
-
-
-def _round_up(side: int) -> int:
-    return -(-side // STEP) * STEP
+    return sorted({round_up(-(-length // count), STEP) for count in counts})
 
 
 def _share(dtype: torch.dtype) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def sigma_input() -> tuple[str, dict[str, Any]]:
         "by themselves, for the others it is measured in the picture."
     )
     return ("FLOAT", {"default": 0.0, "min": 0.0, "max": 255.0, "step": 0.5, "round": 0.01, "tooltip": tooltip})
+
+
+def decibel_words(psnr: float) -> str:
+    """A PSNR for people: that of equal pictures is infinite."""
+    return "identical" if math.isinf(psnr) else f"{psnr:.2f} dB"
 
 
 def noise_level(denoiser: Denoiser, image: Tensor, sigma: float) -> tuple[float | Tensor | None, str]:

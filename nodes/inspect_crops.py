@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from .. import host
 from ..imaging.compare import busiest_window, crop_window, same_crops, signed_difference
 from ..imaging.layout import check_image
 from ..imaging.metrics import psnr
-from .common import answer
+from .common import answer, decibel_words
 from .registry import node
 from .tables import connected, numbered
 from .widgets import integer, real, switch
@@ -87,5 +85,4 @@ def _planes(picture: Tensor, name: str) -> Tensor:
 
 
 def _decibels(reference: Tensor, image: Tensor) -> str:
-    value = float(psnr(reference, image))
-    return "identical" if math.isinf(value) else f"{value:.2f} dB"
+    return decibel_words(float(psnr(reference, image)))

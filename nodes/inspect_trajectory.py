@@ -12,7 +12,7 @@ from ..imaging.labelled_grid import labelled_grid
 from ..imaging.layout import check_image
 from ..imaging.level import DenoiseError
 from ..imaging.metrics import psnr
-from .common import answer
+from .common import answer, decibel_words
 from .registry import node
 from .widgets import choice, integer, real, switch
 
@@ -82,8 +82,7 @@ def _decibels(reference: Tensor, image: Tensor) -> str:
             f"reference is {tuple(reference.shape[1:3])} and the pictures are {tuple(image.shape[1:3])} (height, "
             "width); give the clean picture at their size."
         )
-    value = float(psnr(reference.expand(image.shape), image))
-    return "identical" if math.isinf(value) else f"{value:.2f} dB"
+    return decibel_words(float(psnr(reference.expand(image.shape), image)))
 
 
 def _scaled(images: Tensor, side: int) -> Tensor:
