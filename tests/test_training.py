@@ -68,6 +68,15 @@ def test_nothing_to_resume(root, tmp_path):
         trainer(recipe(), root, folder=tmp_path, resume=True)
 
 
+def test_a_run_that_goes_on_with_other_validation_judges_anew(root, tmp_path):
+    short = {"steps": 20, "learning_rate": 3e-3}
+    first = recipe(schedule=short, validation={"every": 10, "pictures": 1, "sigma": 15})
+    before = trainer(first, root, folder=tmp_path).run().progress
+    second = recipe(schedule={**short, "steps": 40}, validation={"every": 10, "pictures": 1, "sigma": 50})
+    after = trainer(second, root, folder=tmp_path, resume=True).run().progress
+    assert after.best == max(row[3] for row in after.rows[len(before.rows) :]) < before.best - 2
+
+
 def test_a_checkpoint_is_a_pickle_and_refused_where_those_are_dangerous(root, tmp_path, monkeypatch):
     trainer(recipe(schedule={"steps": 1}), root, folder=tmp_path).run()
     monkeypatch.setattr(torch, "__version__", "2.5.1")

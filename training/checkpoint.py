@@ -22,12 +22,17 @@ OTHER_RUN = "resume it with the recipe it was made with, or choose another --out
 
 @dataclass
 class Progress:
-    """Where a run is. rows: the log so far, (step, seconds, loss, psnr) each."""
+    """Where a run is.
+
+    rows: the log so far, (step, seconds, loss, psnr) each. validated_on: the recipe's validation; PSNR values on other
+    pictures or noise cannot be compared with `best`.
+    """
 
     step: int = 0
     seconds: float = 0.0
     best: float = float("-inf")
     rows: list[tuple[int, float, float, float]] = field(default_factory=list)
+    validated_on: str = ""
 
 
 def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:

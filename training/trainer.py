@@ -89,7 +89,7 @@ class Trainer:
             )
         self.objective = known[recipe.objective]
         _check_options(recipe, self.objective)
-        self.progress, self._skipped = Progress(), 0
+        self.progress, self._skipped = Progress(validated_on=str(recipe.validation)), 0
         self.best: Mapping[str, Tensor] = {}
         with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
             self.student = make_student(recipe) if student is None else _own_copy(student)
@@ -116,7 +116,10 @@ class Trainer:
         saved = load_checkpoint(self.folder) if self.folder else None
         if saved is None:
             raise RecipeError(f"there is no checkpoint in '{self.folder}' to resume; leave out --resume to start anew.")
-        self.progress = check_fits(saved, self.network, self.optimiser)
+        progress = check_fits(saved, self.network, self.optimiser)
+        if progress.validated_on != self.progress.validated_on:
+            progress = replace(progress, best=-math.inf, validated_on=self.progress.validated_on)
+        self.progress = progress
         self.network.load_state_dict(saved["network"])
         self.average = {key: value.to(self.device) for key, value in saved["average"].items()}
         self.best = saved["best"]
