@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,11 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..imaging.level import DenoiseError
+from .activation_memory import activation_memory
 from .contract import Spec
 from .registry import Weights
 
-ACTIVATION_BYTES = 16384
-"""Peak bytes per input pixel, taken high: a window transformer of 180 features holds about forty copies of them."""
+ACTIVATION_BYTES, MAP_BYTES = 16384, 256
+"""Peak bytes per input pixel where they cannot be counted, taken high: a window transformer of 180 features holds about
+forty copies of them. And of one feature map."""
+WORKSPACE = 1.5
+"""Memory in all, as a multiple of the activations: kernels rearrange what they read."""
 HALO = 64
 """Pixels around a tile; nothing tells the reach of these networks."""
 
@@ -79,6 +84,8 @@ def load_foreign(weights: Weights, name: str) -> tuple[nn.Module, Spec]:
     # spandrel fixes the noise level of these two at 15/255, for one picture at a time.
     told = architecture == "DRUNet" or "FDnCNN" in found.tags
     network = ForeignNetwork(found.model, found._call_fn, size.minimum, size.multiple_of, size.square)
+    counted = activation_memory(network, found.input_channels, *([1] if told else []))
+    peak, largest = counted or (ACTIVATION_BYTES, MAP_BYTES)
     spec = Spec(
         name=name,
         architecture=architecture,
@@ -89,7 +96,8 @@ def load_foreign(weights: Weights, name: str) -> tuple[nn.Module, Spec]:
         global_statistics=found.tiling.name != "SUPPORTED",
         half=found.supports_bfloat16,
         fp16=found.supports_half,
-        activation_bytes=ACTIVATION_BYTES,
+        activation_bytes=math.ceil(WORKSPACE * peak) if counted else peak,
+        map_bytes=largest,
         card=dict(weights.metadata),
     )
     return network.eval(), spec
