@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 SIDE = 256
-REFUSALS = (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
+REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
 """What a network may raise that looks at values, or keeps tensors where they cannot be exchanged."""
 
 

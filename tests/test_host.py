@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from realdenoise import host
 from realdenoise.imaging.level import DenoiseError
+from realdenoise.nodes.classical import ZeroShot
 from torch import nn
 
 
@@ -189,6 +190,18 @@ def test_the_whole_network_is_loaded_with_room_for_activations(comfy):
     placement = host.place(network)
     assert placement.ready(5000) is network and placement.free_bytes() == 1234
     assert comfy.loads[0][1] == {"memory_required": 5000, "force_full_load": True}
+
+
+def test_the_host_says_where_it_computes(comfy, monkeypatch):
+    """A denoiser that trains for every picture must not take the GPU of a ComfyUI that was told to leave it."""
+    monkeypatch.setattr(sys.modules["comfy.model_management"], "get_torch_device", lambda: torch.device("cuda", 1))
+    assert host.device_name() == "cuda:1"
+    (denoiser,) = ZeroShot().make(50, 0)
+    assert denoiser.device == "cuda:1"
+
+
+def test_alone_the_device_is_found_later(alone):
+    assert host.device_name() == "auto"
 
 
 def test_a_chosen_device_is_left_alone_by_the_host(comfy):

@@ -90,11 +90,13 @@ def make_small(page, name: str) -> None:
 def run(page, seconds: float = 600) -> str:
     """Press Run and wait; → 'success', or what the error dialog says."""
     page.evaluate(RUN)
+    ended = False
     try:
         page.wait_for_function("window.finished", timeout=1000 * seconds)
-    except Exception:
-        page.evaluate("app.api.interrupt()")  # else its end would be taken for the end of the next test's run
-        raise
+        ended = True
+    finally:
+        if not ended:  # or its end would be taken for the end of the next test's run
+            page.evaluate("app.api.interrupt()")
     return page.evaluate("window.finished")
 
 
