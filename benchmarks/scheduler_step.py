@@ -14,9 +14,9 @@ import diffusers
 import torch
 from diffusers.schedulers import scheduling_ddpm
 from metrics import race
+from realdenoise.models.prediction import estimated_original
 from realdenoise.schedulers import DDIMScheduler, DDPMScheduler, EDMScheduler
 from realdenoise.schedulers.limit import Limit
-from realdenoise.schedulers.prediction import to_clean
 
 STEPS = 50
 
@@ -61,7 +61,9 @@ def chain_cases(shape):
         state = ours.start_from_noise(shape, seed=1)
         for _ in range(STEPS // 2):
             state = ours.step(state, torch.zeros(shape), torch.zeros(shape))
-        clean = to_clean("epsilon", epsilon, state.x, ours.noise.alpha_bar(int(state.time)))
+        alpha_bar = ours.noise.alpha_bar(int(state.time))
+        spread = (1 - alpha_bar) ** 0.5
+        clean = (estimated_original("epsilon", epsilon, state.x, alpha_bar**0.5, spread) + 1) / 2
         noise = given if name.endswith("given") else None
         yield (
             name,

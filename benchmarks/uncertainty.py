@@ -14,11 +14,12 @@ import torch
 from realdenoise.imaging.files import SUFFIXES, load_picture
 from realdenoise.imaging.level import Level
 from realdenoise.imaging.metrics import psnr
+from realdenoise.imaging.spread import spread_of
 from realdenoise.measurement.uncertainty import score_spread
 from realdenoise.models.loader import load_denoiser
 from realdenoise.models.networks.padding import pad_to_multiple
 from realdenoise.models.networks.vae import FACTOR, kl_divergence
-from realdenoise.models.uncertainty import draws, statistics
+from realdenoise.models.uncertainty import draws
 
 
 def pairs(folder, sigma, every):
@@ -40,7 +41,7 @@ def quality(clean, answer):
 def measure(denoiser, clean, noisy, count):
     """One row of numbers; see `main` for their names."""
     kept = list(draws(denoiser, noisy, count, seed=0))
-    found = score_spread(clean, statistics(iter(kept)))
+    found = score_spread(clean, spread_of(iter(kept)))
     apart = float((kept[1] - kept[0]).square().mean().sqrt()) * 255
     with torch.no_grad():
         kl = float(kl_divergence(denoiser.network.encode(pad_to_multiple(noisy, FACTOR))).sum() / noisy.numel())

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..imaging.metrics import psnr
-from ..models.uncertainty import Draws
+from ..imaging.spread import Spread
 
 BLOCK = 8
 """Side of the blocks in pixels that spread and error are averaged over."""
@@ -30,7 +30,7 @@ class SpreadScore:
     clean_gradient: float
 
 
-def score_spread(clean: Tensor, answers: Draws) -> SpreadScore:
+def score_spread(clean: Tensor, answers: Spread) -> SpreadScore:
     """How well the answers' spread foretells the error of their mean; clean [1,C,H,W] in [0,1], at least 16×16.
 
     Raises:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..imaging.level import DenoiseError, Level, as_sigma, per_frame
 from .contract import Spec
+from .prediction import estimated_original
 
 
 def predict_clean(network: nn.Module, spec: Spec, image: Tensor, level: Level) -> Tensor:
@@ -88,10 +89,4 @@ def _predict_at_timestep(network: nn.Module, spec: Spec, image: Tensor, level: L
     labels = _labels(spec, image, level)
     output = (network(noisy, timestep) if labels is None else network(noisy, timestep, labels)).float()
     output = output[:, : image.shape[1]]  # a network that learned its variance says it in further planes
-    if spec.prediction == "epsilon":
-        return image - sigma * output
-    if spec.prediction == "clean":
-        return (output + 1) / 2
-    if spec.prediction == "v_prediction":  # arXiv 2202.00512, appendix D
-        return (signal * noisy - signal * ratio * output + 1) / 2
-    raise DenoiseError(f"{spec.name} predicts {spec.prediction}, which no timestep-conditioned network does here.")
+    return (estimated_original(spec.prediction, output, noisy, signal, signal * ratio) + 1) / 2

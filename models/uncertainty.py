@@ -1,9 +1,9 @@
-"""Several clean pictures for one noisy one: their mean, and how far they disagree."""
+"""Several clean pictures for one noisy one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,14 +14,6 @@ from ..monitor import Monitor
 from .channels import fit_channels, restore_channels
 from .network_denoiser import NetworkDenoiser
 from .networks.vae import DenoisingVAE
-
-
-@dataclass(frozen=True)
-class Draws:
-    """mean and standard deviation of several answers, [B,C,H,W] on the [0,1] scale."""
-
-    mean: Tensor
-    deviation: Tensor
 
 
 def can_draw(denoiser: object) -> bool:
@@ -56,20 +48,3 @@ def draws(
         both = torch.cat([planes, noise.reshape(planes.shape[0], -1, *planes.shape[-2:])], dim=1)
         answer = drawing(both, Level(), monitor.part(index, count))[:, : planes.shape[1]]
         yield restore_channels(answer, image.shape[1])
-
-
-def statistics(answers: Iterable[Tensor]) -> Draws:
-    """Mean and standard deviation of equally shaped pictures, in one pass that keeps none of them.
-
-    Raises:
-        ValueError: no picture.
-    """
-    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-    for count, picture in enumerate(answers, start=1):
-        # Welford 1962: no difference of large numbers.
-        step = picture.double() - mean
-        mean = mean + step / count
-        squares = squares + step * (picture - mean)
-    if count == 0:
-        raise ValueError("there is no picture to take the mean of.")
-    return Draws(mean.float(), (squares / max(1, count - 1)).sqrt().float())

@@ -7,7 +7,8 @@ import time
 from .. import host
 from ..imaging.layout import split
 from ..imaging.level import Level
-from ..models.uncertainty import can_draw, statistics
+from ..imaging.spread import spread_of
+from ..models.uncertainty import can_draw
 from ..models.uncertainty import draws as draw
 from ..models.wrappers.ensemble import EIGHT, views
 from .common import SIGMA_SCALE, answer, first_frame_input, noise_level, seed_input, sigma_input
@@ -70,7 +71,7 @@ class UncertaintyMap:
             how = f"{draws} draws"
         else:
             answers, how = views(denoiser, planes, Level(level), monitor), f"{len(EIGHT)} flips and turns"
-        found = statistics(answers)
+        found = spread_of(answers)
         spread = found.deviation.square().mean(dim=1, keepdim=True).sqrt()
         report = (
             f"{denoiser.spec.name} · {words} · {how} · mean spread {SIGMA_SCALE * float(spread.mean()):.2f} (0–255)"

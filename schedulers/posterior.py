@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from ..imaging.level import Level, Sigma
+from ..imaging.spread import spread_of
 from ..monitor import Monitor
 from .base import State
 from .ddpm import DDPMScheduler
@@ -40,15 +42,14 @@ def sample_posterior(state: State, denoiser: Estimate, runs: int, monitor: Monit
     if runs < 1:
         raise ValueError(f"runs must be at least 1, got {runs}.")
     monitor = monitor or Monitor()
-    mean = squares = one = torch.zeros_like(state.x)
-    for run in range(runs):
+
+    def sample(run: int) -> Tensor:
         end = run_loop(replace(state, seed=state.seed + run), denoiser, monitor.part(run, runs))
-        picture = end.scheduler.view(end)[0]
-        one = picture if run == 0 else one
-        step = picture - mean  # Welford 1962: mean and sum of squares in one pass, without cancellation
-        mean = mean + step / (run + 1)
-        squares = squares + step * (picture - mean)
-    return Posterior(mean, (squares / max(1, runs - 1)).clamp_min(0).sqrt(), one)
+        return end.scheduler.view(end)[0]
+
+    one = sample(0)
+    found = spread_of(chain([one], map(sample, range(1, runs))))
+    return Posterior(found.mean, found.deviation, one)
 
 
 def denoise_with_prior(

@@ -13,13 +13,14 @@ from realdenoise.models.adapters import predict_clean
 from realdenoise.models.contract import Spec
 from realdenoise.models.guidance import parse_label
 from realdenoise.models.loader import load_denoiser
+from realdenoise.models.prediction import CHAIN_PREDICTIONS, expected_output
 from realdenoise.models.prior_labels import LABELS, label
 from realdenoise.nodes import NODE_CLASS_MAPPINGS
 from realdenoise.schedulers.ddpm import DDPMScheduler
 from realdenoise.schedulers.loop import run_loop
 from realdenoise.schedulers.posterior import denoise_with_prior, sample_posterior
 from realdenoise.training.checkpoint import save_network
-from realdenoise.training.objectives.ddpm import quarters, target, timesteps
+from realdenoise.training.objectives.ddpm import quarters, timesteps
 from realdenoise.training.recipe import recipe_from
 from realdenoise.training.run import metadata
 from realdenoise.training.samples import TensorSource
@@ -163,8 +164,8 @@ def test_a_perfect_network_has_no_loss() -> None:
     times = torch.tensor([5, 400, 900])
     alpha_bar = alphas_cumprod[times].float().reshape(-1, 1, 1, 1)
     signal, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
-    for prediction in ("epsilon", "v_prediction", "clean"):
-        said = target(prediction, clean, noise, signal, spread)
+    for prediction in CHAIN_PREDICTIONS:
+        said = expected_output(prediction, clean, noise, signal, spread)
 
         class Oracle(torch.nn.Module):
             def __init__(self, said: torch.Tensor) -> None:

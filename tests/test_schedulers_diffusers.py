@@ -13,12 +13,12 @@ import torch
 from diffusers.schedulers import scheduling_ddpm
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.noise_schedule import CLEAN, NoiseSchedule
+from realdenoise.models.prediction import CHAIN_PREDICTIONS, estimated_original
 from realdenoise.schedulers.base import draw
 from realdenoise.schedulers.ddim import DDIMScheduler
 from realdenoise.schedulers.ddpm import DDPMScheduler
 from realdenoise.schedulers.edm import EDMScheduler
 from realdenoise.schedulers.limit import Limit
-from realdenoise.schedulers.prediction import PREDICTIONS, to_clean
 from realdenoise.schedulers.variance_preserving import SPACINGS, timesteps
 
 SHAPE = (2, 3, 8, 8)
@@ -35,7 +35,7 @@ def stand_in(x, time):
 def settings(limit, betas, prediction, **more):
     return {
         "beta_schedule": BETAS[betas],
-        "prediction_type": prediction,
+        "prediction_type": "sample" if prediction == "clean" else prediction,
         "clip_sample": limit.mode == "clip",
         "clip_sample_range": limit.bound,
         "thresholding": limit.mode == "threshold",
@@ -60,8 +60,9 @@ def assert_same_loop(scheduler, prediction, reference_step):
     x = state.x
     while not state.done:
         ours = stand_in(state.x, state.time)
-        clean = to_clean(prediction, ours, state.x, scheduler.noise.alpha_bar(state.time))
-        after = scheduler.step(state, clean)
+        alpha_bar = scheduler.noise.alpha_bar(state.time)
+        original = estimated_original(prediction, ours, state.x, alpha_bar**0.5, (1 - alpha_bar) ** 0.5)
+        after = scheduler.step(state, (original + 1) / 2)
         x, original = reference_step(stand_in(x, state.time), state.time, state.next_time, x, draw(state))
         scale = x.abs().max()
         assert (after.x - x).abs().max() <= TOLERANCE * scale, (state.step, state.time)
@@ -99,7 +100,7 @@ def test_ddpm_loops_agree(spacing, steps, offset, variance, monkeypatch):
     One difference is kept on purpose: with fixed_large, diffusers adds noise in the last step when that step leaves
     from a timestep above 0; algorithm 2 of the paper adds none in the last step, and neither do we.
     """
-    cases = list(product(BETAS, PREDICTIONS, LIMITS))
+    cases = list(product(BETAS, CHAIN_PREDICTIONS, LIMITS))
     for betas, prediction, limit in cases if steps < 100 else cases[:1]:
         noise = NoiseSchedule(betas)
         scheduler = DDPMScheduler(steps, noise, spacing, offset, limit, variance)
@@ -123,7 +124,7 @@ def test_ddpm_loops_agree(spacing, steps, offset, variance, monkeypatch):
     [("leading", 12, 0, True), ("leading", 10, 1, False), ("trailing", 10, 0, True), ("linspace", 1000, 0, True)],
 )
 def test_ddim_loops_agree_where_diffusers_stays_in_its_schedule(spacing, steps, offset, at_one, eta, from_limited):
-    cases = list(product(BETAS, PREDICTIONS, LIMITS))
+    cases = list(product(BETAS, CHAIN_PREDICTIONS, LIMITS))
     for betas, prediction, limit in cases if steps < 100 else cases[:1]:
         noise = NoiseSchedule(betas)
         scheduler = DDIMScheduler(steps, noise, spacing, offset, limit, eta, from_limited, at_one)
@@ -147,7 +148,7 @@ def test_ddim_agrees_at_the_time_of_its_own_table(spacing, steps, eta):
     The next model call then happens at another time than the sample was brought to, so the sample is noisier or cleaner
     than the network is told. We look the time up; diffusers' step formula must agree when it is given that time.
     """
-    for prediction, limit in product(PREDICTIONS, LIMITS):
+    for prediction, limit in product(CHAIN_PREDICTIONS, LIMITS):
         noise = NoiseSchedule()
         scheduler = DDIMScheduler(steps, noise, spacing, 0, limit, eta)
         reference = in_float64(

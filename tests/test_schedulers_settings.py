@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.noise_schedule import BETA_SCHEDULES, CLEAN, NoiseSchedule
+from realdenoise.models.prediction import CHAIN_PREDICTIONS, estimated_original, expected_output
 from realdenoise.schedulers import SCHEDULERS, DDPMScheduler
 from realdenoise.schedulers.limit import Limit, quantile
-from realdenoise.schedulers.prediction import PREDICTIONS, from_clean, predicted_noise, score, to_clean
+from realdenoise.schedulers.prediction import predicted_noise, score
 from realdenoise.schedulers.variance_preserving import SPACINGS
 
 
@@ -73,21 +74,15 @@ def test_timestep_tables_fall_strictly_to_the_clean_end(kind, spacing, steps):
     assert all(a > b for a, b in zip(times, times[1:], strict=False)) and times[-1] == CLEAN
 
 
-@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("prediction", CHAIN_PREDICTIONS)
 @given(seed=st.integers(0, 99), time=st.integers(0, 999))
-def test_predictions_are_converted_there_and_back(prediction, seed, time):
+def test_every_prediction_amounts_to_the_same_estimate(prediction, seed, time):
     alpha_bar = NoiseSchedule().alpha_bar(time)
+    signal, spread = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
     original, noise = 2 * picture(seed) - 1, torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
-    x = alpha_bar**0.5 * original + (1 - alpha_bar) ** 0.5 * noise
-    said = {
-        "epsilon": noise,
-        "sample": original,
-        "v_prediction": alpha_bar**0.5 * noise - (1 - alpha_bar) ** 0.5 * original,
-    }[prediction]
-    clean = to_clean(prediction, said, x, alpha_bar)
-    assert torch.allclose(clean, (original + 1) / 2, atol=1e-6 / alpha_bar**0.5)
-    # the noise is read off x − √ᾱ·x̂0, so at small noise the rounding of x̂0 is divided by it
-    assert torch.allclose(from_clean(prediction, clean, x, alpha_bar), said, atol=2e-6 / (1 - alpha_bar) ** 0.5)
+    said = expected_output(prediction, original, noise, signal, spread)
+    estimate = estimated_original(prediction, said, signal * original + spread * noise, signal, spread)
+    assert torch.allclose(estimate, original, atol=2e-6 / signal)
 
 
 def test_noise_and_score_are_those_that_were_put_in():
@@ -103,6 +98,7 @@ def test_quantile_is_torchs(size, ratio):
     assert torch.allclose(quantile(values, ratio), torch.quantile(values.flatten(1), ratio, dim=1), atol=1e-6)
 
 
-def test_unknown_predictions_are_named():
+@pytest.mark.parametrize("convert", [estimated_original, expected_output])
+def test_unknown_predictions_are_named(convert):
     with pytest.raises(DenoiseError, match="score"):
-        to_clean("score", picture(), picture(), 0.5)
+        convert("score", picture(), picture(), 0.5, 0.5)

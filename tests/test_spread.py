@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from realdenoise.imaging.spread import Spread, spread_of
 from realdenoise.measurement.uncertainty import block_rms, gradient_magnitude, rank_correlation, score_spread
 from realdenoise.models.loader import bundled, load_denoiser
 from realdenoise.models.networks.padding import pad_to_multiple
 from realdenoise.models.networks.vae import FACTOR, kl_divergence
-from realdenoise.models.uncertainty import Draws, draws, statistics
+from realdenoise.models.uncertainty import draws
 
 
 def test_rank_correlation_equals_scipy():
@@ -40,12 +41,12 @@ def test_a_spread_that_knows_the_error_scores_one_and_a_blind_one_zero():
     clean = 0.4 + 0.2 * torch.rand(1, 3, 128, 128, generator=random)
     strength = torch.rand(1, 1, 16, 16, generator=random).repeat_interleave(8, 2).repeat_interleave(8, 3) / 10
     error = strength * torch.randn(clean.shape, generator=random)
-    knows = score_spread(clean, Draws(clean + error, strength.expand_as(clean)))
-    blind = score_spread(clean, Draws(clean + error, torch.rand(clean.shape, generator=random)))
+    knows = score_spread(clean, Spread(clean + error, strength.expand_as(clean)))
+    blind = score_spread(clean, Spread(clean + error, torch.rand(clean.shape, generator=random)))
     assert knows.spread > 0.97 and abs(blind.spread) < 0.15
     assert knows.psnr == pytest.approx(float(-10 * torch.log10(error.square().mean())), abs=0.05)
     with pytest.raises(ValueError, match="16x16"):
-        score_spread(clean[..., :15], Draws(clean[..., :15], clean[..., :15]))
+        score_spread(clean[..., :15], Spread(clean[..., :15], clean[..., :15]))
 
 
 @pytest.mark.slow
@@ -60,7 +61,7 @@ def test_the_bundled_vae_knows_where_it_guesses(cbsd68):
         assert (kept[0] - kept[1]).abs().mean() > 1e-4
         with torch.no_grad():
             assert kl_divergence(denoiser.network.encode(pad_to_multiple(planes, FACTOR))).mean() > 0
-        scores.append(score_spread(clean.permute(0, 3, 1, 2), statistics(kept)))
+        scores.append(score_spread(clean.permute(0, 3, 1, 2), spread_of(kept)))
     assert np.mean([score.psnr for score in scores]) >= 26.5
     spread, gradient = (np.mean([getattr(score, name) for score in scores]) for name in ("spread", "gradient"))
     assert spread > 0.3 and spread > gradient

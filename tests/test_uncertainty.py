@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
+from realdenoise.imaging.spread import spread_of
 from realdenoise.imaging.tiling import Joined, plan
 from realdenoise.models.contract import Spec
 from realdenoise.models.network_denoiser import NetworkDenoiser
@@ -14,7 +15,7 @@ from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.networks.vae import DenoisingVAE, Gaussian, from_autoencoder, kl_divergence
 from realdenoise.models.placement import PlainPlacement
 from realdenoise.models.registry import Weights, find
-from realdenoise.models.uncertainty import can_draw, draws, statistics
+from realdenoise.models.uncertainty import can_draw, draws
 from realdenoise.models.weight_file import write_weights
 from realdenoise.models.wrappers.luma import LumaOnly
 from realdenoise.nodes.uncertainty import UncertaintyMap
@@ -81,11 +82,11 @@ def test_only_a_vae_draws():
 
 def test_statistics_are_mean_and_deviation():
     pictures = 1e3 + torch.rand(7, 1, 2, 3, 4)
-    found = statistics(iter(pictures))
+    found = spread_of(iter(pictures))
     assert torch.allclose(found.mean, pictures.mean(dim=0), atol=1e-4)
     assert torch.allclose(found.deviation, pictures.double().std(dim=0).float(), atol=1e-5)
     with pytest.raises(ValueError, match="no picture"):
-        statistics([])
+        spread_of([])
 
 
 def test_kl_divergence_equals_torchs():

@@ -6,9 +6,8 @@ from dataclasses import astuple
 
 from torch import Tensor, nn
 
-from ..contract import Spec
-from ..registry import Architecture, Weights, register
-from .bottleneck import FACTOR, BottleneckShape, bottleneck_shape, is_bottleneck
+from ..registry import Architecture, register
+from .bottleneck import FACTOR, BottleneckShape, bottleneck_shape, bottleneck_spec, is_bottleneck
 from .padding import pad_to_multiple
 
 
@@ -31,26 +30,12 @@ class DenoisingAutoencoder(nn.Module):
         return self.decoder(self.encoder(pad_to_multiple(x, FACTOR)))[..., :height, :width]
 
 
-def _spec(weights: Weights) -> Spec:
-    shape = bottleneck_shape(weights.state)
-    return Spec(
-        name="Denoising autoencoder",
-        architecture="DenoisingAutoencoder",
-        prediction="clean",
-        conditioning="none",
-        channels=shape.channels,
-        multiple=FACTOR,
-        radius=shape.radius,
-        activation_bytes=shape.activation_bytes,
-    )
-
-
 register(
     Architecture(
         name="DenoisingAutoencoder",
         detect=lambda weights: is_bottleneck(weights.state, codes=1),
         build=lambda weights: DenoisingAutoencoder(*astuple(bottleneck_shape(weights.state))),
-        spec=_spec,
+        spec=lambda weights: bottleneck_spec("Denoising autoencoder", "DenoisingAutoencoder", weights),
         create=DenoisingAutoencoder,
     )
 )

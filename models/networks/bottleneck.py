@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..registry import StateDict, count_blocks
+from ..contract import Spec
+from ..registry import StateDict, Weights, count_blocks
 from .residual import ResidualBlock
 
 FACTOR = 4
@@ -71,6 +72,21 @@ def bottleneck_shape(state: StateDict) -> BottleneckShape:
         width=width,
         code=state["decoder.0.weight"].shape[1],
         blocks=count_blocks(state, "encoder") - 4,
+    )
+
+
+def bottleneck_spec(name: str, architecture: str, weights: Weights) -> Spec:
+    """What there is to know about the network of these weights."""
+    shape = bottleneck_shape(weights.state)
+    return Spec(
+        name=name,
+        architecture=architecture,
+        prediction="clean",
+        conditioning="none",
+        channels=shape.channels,
+        multiple=FACTOR,
+        radius=shape.radius,
+        activation_bytes=shape.activation_bytes,
     )
 
 

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract import Spec
-from ..registry import Architecture, Weights, register
-from .bottleneck import FACTOR, BottleneckShape, bottleneck_shape, is_bottleneck
+from ..registry import Architecture, register
+from .bottleneck import FACTOR, BottleneckShape, bottleneck_shape, bottleneck_spec, is_bottleneck
 from .padding import pad_to_multiple
 
 LOG_VARIANCE = (-12.0, 2.0)
@@ -112,26 +111,12 @@ def from_autoencoder(network: nn.Module) -> DenoisingVAE:
     return vae
 
 
-def _spec(weights: Weights) -> Spec:
-    shape = bottleneck_shape(weights.state)
-    return Spec(
-        name="Denoising VAE",
-        architecture="DenoisingVAE",
-        prediction="clean",
-        conditioning="none",
-        channels=shape.channels,
-        multiple=FACTOR,
-        radius=shape.radius,
-        activation_bytes=shape.activation_bytes,
-    )
-
-
 register(
     Architecture(
         name="DenoisingVAE",
         detect=lambda weights: is_bottleneck(weights.state, codes=2),
         build=lambda weights: DenoisingVAE(*astuple(bottleneck_shape(weights.state))),
-        spec=_spec,
+        spec=lambda weights: bottleneck_spec("Denoising VAE", "DenoisingVAE", weights),
         create=DenoisingVAE,
         adopt={"DenoisingAutoencoder": from_autoencoder},
     )

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ...models.contract import Prediction
+from ...models.prediction import expected_output
 from ...models.prior_labels import LABELS, label
 from ..samples import Batch
 from . import Student, objective
@@ -56,7 +56,7 @@ def ddpm(
         dropped = (torch.rand(len(clean), generator=generator) < label_dropout).to(device)
         labels = (torch.where(dropped, student.spec.classes, label(pictures)),)
     said = student.network(noisy.contiguous(memory_format=torch.channels_last), times.to(device), *labels).float()
-    return (said - target(student.spec.prediction, clean, noise, signal, spread)).square().mean()
+    return (said - expected_output(student.spec.prediction, clean, noise, signal, spread)).square().mean()
 
 
 def quarters(pictures: Tensor) -> Tensor:
@@ -73,18 +73,3 @@ def timesteps(
     low = int((sigmas <= low_sigma).sum().clamp_min(1))
     ends = torch.where(torch.rand(count, generator=generator) < low_share, low, len(alphas_cumprod))
     return (torch.rand(count, generator=generator) * ends).long()
-
-
-def target(prediction: Prediction, clean: Tensor, noise: Tensor, signal: Tensor, spread: Tensor) -> Tensor:
-    """What the network should say of signal·clean + spread·noise, with `clean` on [-1,1].
-
-    Raises:
-        ValueError: the network predicts nothing that a chain knows.
-    """
-    if prediction == "epsilon":
-        return noise
-    if prediction == "v_prediction":  # arXiv 2202.00512, appendix D
-        return signal * noise - spread * clean
-    if prediction == "clean":
-        return clean
-    raise ValueError(f"a diffusion chain's network cannot predict {prediction!r}.")
