@@ -98,7 +98,9 @@ class _Frames:
         """A level that jumps from frame to frame would flicker itself, hence the mean."""
         if self._given is not None or not self._denoiser.spec.needs_sigma:
             return self._given
-        self._sum += float(estimate_sigma(image.movedim(-1, 1)))
-        self._count += 1
-        self._monitor.note("sigma", f"{255 * self._sum / self._count:.1f}")
-        return self._sum / self._count
+        sigma = float(estimate_sigma(image.movedim(-1, 1)))
+        self._sum += sigma
+        self._count += sigma > 0  # black frames of a fade know nothing of the others' noise
+        mean = self._sum / max(1, self._count)
+        self._monitor.note("sigma", f"{255 * mean:.1f}")
+        return mean

@@ -202,8 +202,8 @@ def denoiser_files() -> dict[str, Path]:
         listed = {**_hosted_files(UPSCALE_FOLDER, f"{UPSCALE_FOLDER}/"), **_hosted_files(MODEL_FOLDER, "")}
     else:
         roots = [Path(root) for root in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if root]
-        listed = {path.relative_to(root).as_posix(): path for root in roots for path in sorted(root.rglob("*"))}
-    usable = {name: path for name, path in listed.items() if path.suffix in SUFFIXES}
+        listed = {path.relative_to(root).as_posix(): path for root in reversed(roots) for path in root.rglob("*")}
+    usable = {name: path for name, path in listed.items() if path.suffix.lower() in SUFFIXES and path.is_file()}
     return files | {name: usable[name] for name in sorted(usable) if name not in files}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from .estimation_correlation import is_correlated
 from .estimation_flat import flat_areas
 from .estimation_mad import mad_sigma
 from .estimation_pca import NoiseSpace, flat_sigma, noise_space
-from .patches import Patches, cut
+from .patches import Patches, cut, drawn_share, photographed
 
 METHODS = ("auto", "patch_pca", "flat_areas", "mad")
 COLOUR_SIDE, GRAY_SIDE = 5, 8
@@ -90,6 +90,15 @@ def patches_of(planes: Tensor) -> Patches | None:
     return None
 
 
+def noisy_patches(planes: Tensor) -> Patches | None:
+    """`patches_of` without those that are not `photographed`; `grid` no longer holds."""
+    patches = patches_of(planes)
+    if patches is None:
+        return None
+    kept = photographed(drawn_share(planes, patches), PATCHES_PER_DIRECTION * patches.values[0].numel())
+    return replace(patches, values=patches.values[kept])
+
+
 def space_of(patches: Patches) -> NoiseSpace:
     """Noise and picture directions of the patches."""
     return noise_space(patches.detail.flatten(1))
@@ -111,12 +120,13 @@ def _measure(frame: Tensor) -> NoiseMeasurement:
     planes = planes_of(frame)
     typical, white = _pca(planes)
     flat = flat_areas(planes)
-    return NoiseMeasurement(white, None if flat is None else flat.sigma, is_correlated(planes, typical, flat))
+    correlated = white > 0 and is_correlated(planes, typical, flat)  # a drawing's edges are no noise to share
+    return NoiseMeasurement(white, None if flat is None else flat.sigma, correlated)
 
 
 def _pca(planes: Tensor) -> tuple[float, float]:
     """Sigma of [C,H,W] as the median patch has it, and as the flat ones had it before clipping."""
-    patches = patches_of(planes)
+    patches = noisy_patches(planes)
     if patches is None:
         sigma = mad_sigma(planes)
         return sigma, sigma

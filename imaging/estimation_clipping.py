@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .patches import areas_of_one_value
+
 SATURATED_SHARE = 1e-3
 """Share of values exactly at 0 or 1 from which a picture counts as clipped."""
 REACH = 4.0
@@ -15,11 +17,13 @@ POINTS = 1025
 
 
 def is_clipped(frame: Tensor) -> bool:
-    """Whether a frame stays within [0,1] and touches a bound more often than by chance."""
+    """Whether a frame [C,H,W] stays within [0,1] and touches a bound more often than by chance."""
     low, high = float(frame.min()), float(frame.max())
     if low < 0 or high > 1:
         return False
-    return float(((frame == 0) | (frame == 1)).float().mean()) >= SATURATED_SHARE
+    photographed = ~areas_of_one_value(frame)
+    bound = ((frame == 0) | (frame == 1)) & photographed
+    return float(bound.sum()) >= SATURATED_SHARE * max(1.0, float(photographed.sum()))
 
 
 def clipped_moments(signal: Tensor, sigma: float) -> tuple[Tensor, Tensor]:

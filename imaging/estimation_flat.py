@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .patches import cosine_basis, cut
+from .patches import cosine_basis, cut, drawn_share, photographed
 
 SIDE = 8
 LIMIT = 40_000
@@ -39,15 +39,12 @@ def flat_areas(frame: Tensor) -> FlatAreas | None:
         return None
     patches = cut(frame, SIDE, LIMIT)
     usable = ((patches.means > DARKEST) & (patches.means < BRIGHTEST)).all(dim=1)
+    usable[usable.clone()] = photographed(drawn_share(frame, patches)[usable], FEWEST)
     power = (patches.values[usable] @ cosine_basis(SIDE).T).square().sum(dim=1)
     if len(power) < FEWEST:
         return None
     low, high, odd = _bands()
-    # A block of one value was cut off or drawn, not photographed.
-    power = power[power[:, 1:].sum(dim=1) > 0]
     count = min(len(power), max(FEWEST, int(FLATTEST * len(power))))
-    if count == 0:
-        return FlatAreas(0.0, 1.0)
     planes, tally = frame.shape[0], torch.zeros(3)
     for choosing, measuring in ((low & odd, low & ~odd), (low & ~odd, low & odd)):
         flat = power[power[:, choosing].sum(dim=1).topk(count, largest=False).indices] / planes

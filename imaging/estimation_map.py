@@ -39,22 +39,40 @@ def _frame(frame: Tensor, window: int) -> Tensor:
     patches = patches_of(planes)
     if patches is None:
         return estimate_sigma(frame[None]).expand(1, *frame.shape[-2:]).clone()
-    local = _local_sigma(space_of(patches), patches, window)
+    local, centres = _local_sigma(space_of(patches), patches, window)
     whole = measure_noise(frame[None])[0]
     if whole.correlated and whole.white > 0:
         local = local * (whole.sigma / whole.white)
-    # Measured at patch centres; the border repeats its nearest value.
-    return F.interpolate(local[None, None], frame.shape[-2:], mode="bilinear", align_corners=True)[0]
+    return _between(local, centres, frame.shape[-2:])
 
 
-def _local_sigma(space: NoiseSpace, patches: Patches, window: int) -> Tensor:
-    """Square root of the windowed median of the patches' energies, on a coarse grid."""
+def _local_sigma(space: NoiseSpace, patches: Patches, window: int) -> tuple[Tensor, list[Tensor]]:
+    """Square root of the windowed median of the patches' energies, on a coarse grid, and the grid's rows and columns.
+
+    Rows and columns are those of the windows' centres in pixels of the picture.
+    """
     energy = space.energy.view(1, 1, *patches.grid)
     sides = [max(1, round(window / step)) for step in patches.steps]
-    sides = [min(side, count) for side, count in zip(sides, patches.grid, strict=True)]
+    sides = [min(side, count) | 1 for side, count in zip(sides, patches.grid, strict=True)]  # odd, so with a middle
     strides = [max(1, side // SPACING) for side in sides]
     pads = [side // 2 for side in sides]
     padded = F.pad(energy, (pads[1], pads[1], pads[0], pads[0]), mode="replicate")
     windows = padded.unfold(2, sides[0], strides[0]).unfold(3, sides[1], strides[1])
     median = windows.flatten(-2).median(dim=-1).values[0, 0]
-    return sigma_of_median(median, space.squares.shape[1])
+    centres = [
+        (patches.side - 1) / 2 + step * stride * torch.arange(count)
+        for step, stride, count in zip(patches.steps, strides, median.shape, strict=True)
+    ]
+    return sigma_of_median(median, space.squares.shape[1]), centres
+
+
+def _between(values: Tensor, centres: list[Tensor], size: torch.Size) -> Tensor:
+    """[h,w] known at these rows and columns → [1,*size], linear between them and constant beyond."""
+    places = []
+    for known, length in zip(centres, size, strict=True):
+        step = float(known[1] - known[0]) if len(known) > 1 else 1.0
+        index = ((torch.arange(length) - known[0]) / step).clamp(0, len(known) - 1)
+        places.append(2 * index / max(1, len(known) - 1) - 1)  # −1 and 1 are the first and the last
+    rows, columns = torch.meshgrid(*places, indexing="ij")
+    grid = torch.stack([columns, rows], dim=-1)[None]
+    return F.grid_sample(values[None, None], grid, "bilinear", "border", align_corners=True)[0]

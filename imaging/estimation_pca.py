@@ -19,6 +19,8 @@ CONFIDENCE = 3.0
 FEWEST_PATCHES = 50
 LONGEST_HALVING = 9
 TINY = 1e-20
+NO_NOISE = 1e-12
+"""Mean square that rounding may leave in a patch of one value."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class NoiseSpace:
     def typical(self) -> float:
         """Standard deviation in the noise directions of the median patch that holds any noise."""
         energy = self.energy
-        energy = energy[energy > 0]
+        energy = energy[energy > NO_NOISE]
         return float(sigma_of_median(energy.median(), self.squares.shape[1])) if len(energy) else 0.0
 
 

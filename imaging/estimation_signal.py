@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .estimation import estimate_sigma, frames_of, patches_of, planes_of, space_of
+from .estimation import estimate_sigma, frames_of, noisy_patches, planes_of, space_of
 from .estimation_clipping import is_clipped
 from .estimation_pca import NoiseSpace, flat_sigma
 from .patches import Patches
@@ -46,7 +46,7 @@ def fit_poisson_gaussian(image: Tensor) -> list[PoissonGaussian]:
 
 def _frame(frame: Tensor) -> PoissonGaussian:
     planes = planes_of(frame)
-    patches = patches_of(planes)
+    patches = noisy_patches(planes)
     if patches is None:
         return PoissonGaussian(0.0, float(estimate_sigma(frame[None]).square()))
     space = space_of(patches)

@@ -234,7 +234,7 @@ def next_number(first: Path) -> int:
     start = f"{first.name}_"
     found = first.parent.iterdir() if first.parent.is_dir() else ()
     taken = (path.name[len(start) :].split("_")[0] for path in found if path.name.startswith(start))
-    return max((int(number) for number in taken if number.isdigit()), default=0) + 1
+    return max((int(number) for number in taken if number.isdecimal()), default=0) + 1
 
 
 @contextmanager

@@ -7,7 +7,11 @@ from functools import lru_cache
 from math import ceil, cos, pi, sqrt
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+ONE_VALUE = 1e-6
+"""Range of values that rounding may leave where there is only one, on the [0,1] scale."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,37 @@ def cut(frame: Tensor, side: int, limit: int) -> Patches:
     down = across = 1
     while ceil(rows / down) * ceil(columns / across) > limit:
         down, across = (down, across + 2) if across <= down else (down + 2, across)
-    windows = frame.unfold(1, side, down).unfold(2, side, across)
-    values = windows.permute(1, 2, 0, 3, 4).reshape(-1, frame.shape[0], side * side)
-    return Patches(values, side, (down, across), (windows.shape[1], windows.shape[2]))
+    grid = (ceil(rows / down), ceil(columns / across))
+    return Patches(windows(frame, side, (down, across)), side, (down, across), grid)
+
+
+def windows(frame: Tensor, side: int, steps: tuple[int, int]) -> Tensor:
+    """[C,H,W] → [N,C,S²] windows of S = `side`, this many rows and columns apart."""
+    grid = frame.unfold(1, side, steps[0]).unfold(2, side, steps[1])
+    return grid.permute(1, 2, 0, 3, 4).reshape(-1, frame.shape[0], side * side)
+
+
+def areas_of_one_value(frame: Tensor) -> Tensor:
+    """[C,H,W] → mask of what lies in some 3×3 pixels of one value: drawn or cut off, so that it holds no noise."""
+    planes = frame[:, None]
+    even = F.max_pool2d(planes, 3, 1, 1) + F.max_pool2d(-planes, 3, 1, 1) < ONE_VALUE
+    return F.max_pool2d(even.float(), 3, 1, 1)[:, 0] > 0
+
+
+def drawn_share(frame: Tensor, patches: Patches) -> Tensor:
+    """[N] share of the pixels of each patch of this frame that lie in areas of one value."""
+    return windows(areas_of_one_value(frame).float(), patches.side, patches.steps).flatten(1).mean(dim=1)
+
+
+def photographed(drawn: Tensor, fewest: int) -> Tensor:
+    """[N] mask of the patches that touch no bar, logo or masked area, where `drawn` is their `drawn_share`.
+
+    Such areas hold no noise: they would pass for the flattest places, and say nothing of the others. Where most patches
+    touch one, or fewer than `fewest` do not, it is the picture that is drawn, and all are asked: they tell that it has
+    no noise.
+    """
+    kept, touching = drawn == 0, (drawn > 0) & (drawn < 1)
+    return kept if int(kept.sum()) >= max(int(touching.sum()), fewest) else torch.ones_like(kept)
 
 
 @lru_cache(maxsize=8)

@@ -49,7 +49,7 @@ class TemporalBlend:
         """The next frame [1,C,H,W] as it came and as it was denoised → blended with the past; same shape."""
         noisy, result = noisy.float(), clean.float()
         worth = torch.ones_like(result[:, :1])
-        if self._age % MEASURED_EVERY == 0:
+        if self._age % MEASURED_EVERY == 0 or not self._variance:  # a black frame knows nothing of the others' noise
             self._variance = float(estimate_sigma(noisy).square().mean())
         self._age += 1
         if self._past is not None and self._past[0].shape == noisy.shape:

@@ -36,7 +36,7 @@ class PeakMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         peak = torch.cuda.max_memory_allocated(self._device) if self._device is not None else _resident("VmHWM")
-        self.bytes = max(0.0, peak - self._before)
+        self.bytes = max(peak - self._before, 0.0)  # NaN stays NaN in this order
 
 
 def _reset_peak() -> bool:

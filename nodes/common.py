@@ -20,8 +20,6 @@ SIGMA_SCALE = 255
 CHART_TEXT = 1.25
 """Text and strokes of charts on nodes, which show them smaller than they are."""
 FULL_SEED = 0xFFFFFFFFFFFFFFFF
-UNKNOWN_STATE = float("nan")
-"""What IS_CHANGED says when a file's name comes through a link, which it is not told: nothing is equal to it."""
 
 
 def seed_input() -> tuple[str, dict[str, Any]]:
@@ -97,6 +95,14 @@ def facts(notes: dict[str, object], image: Tensor) -> str:
     words += [str(notes[name]) for name in ("precision", "device") if name in notes]
     known = ("tiles", "halo", "precision", "device", "seconds")
     return " · ".join(words + [f"{name}: {value}" for name, value in notes.items() if name not in known])
+
+
+def always_changed() -> float:
+    """For IS_CHANGED, where a file's name comes through a link, which it is not told: equal to nothing.
+
+    A new one each time, as sets take the very same object for equal to itself.
+    """
+    return float("nan")
 
 
 def state_of(files: Iterable[Path]) -> str:

@@ -20,6 +20,10 @@ class DynamicPrompt(Protocol):
         """The node in API format."""
         ...
 
+    def get_parent_node_id(self, node_id: str) -> str | None:
+        """The node that has expanded to this one; None when it was queued."""
+        ...
+
 
 def is_link(value: object) -> bool:
     """Whether an input's value is the output of another node."""
@@ -30,10 +34,13 @@ def loop_body(prompt: DynamicPrompt, opening: str, closing: str) -> list[str]:
     """Ids of the nodes that must run in every round, sorted.
 
     All that depends on the opening node, but not on the closing one: the way from one to the other, and what hangs on
-    it, such as previews.
+    it, such as previews. What a loop inside the body has expanded to by now is made anew by the copy of that loop.
     """
+    level = prompt.get_parent_node_id(closing)
     followers: defaultdict[str, set[str]] = defaultdict(set)
     for node_id in prompt.all_node_ids():
+        if prompt.get_parent_node_id(node_id) != level:
+            continue
         for value in prompt.get_node(node_id)["inputs"].values():
             if is_link(value):
                 followers[value[0]].add(node_id)

@@ -10,7 +10,7 @@ from ..models.network_denoiser import NetworkDenoiser
 from ..models.precision import PRECISIONS
 from ..models.short_card import short_card
 from ..models.wrappers.luma import LumaOnly
-from .common import UNKNOWN_STATE, answer, state_of
+from .common import always_changed, answer, state_of
 from .registry import node
 
 DEFAULT = "interpolation_unet"
@@ -112,7 +112,7 @@ class LoadDenoiser:
     def IS_CHANGED(cls, denoiser, adapter=NO_ADAPTER, **settings):  # noqa: N802
         """A file that was replaced is loaded again."""
         if None in (denoiser, adapter):
-            return UNKNOWN_STATE
+            return always_changed()
         listed = host.denoiser_files()
         return state_of(listed[name] for name in (denoiser, adapter) if name in listed)
 

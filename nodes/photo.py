@@ -10,7 +10,7 @@ from ..imaging.files import PictureError, PictureInfo, inside, next_number, save
 from ..imaging.layout import check_image
 from ..imaging.names import to_save
 from ..imaging.raw import DEVELOPMENTS, PHOTO_SUFFIXES, load_photo
-from .common import UNKNOWN_STATE, state_of
+from .common import always_changed, state_of
 from .registry import node
 from .widgets import choice
 
@@ -71,7 +71,7 @@ class LoadPhoto:
     @classmethod
     def IS_CHANGED(cls, photo, **settings):  # noqa: N802
         """Run again when the file is another. ComfyUI hands over every input and takes an error for a change."""
-        return UNKNOWN_STATE if photo is None else state_of([_path(photo)])
+        return always_changed() if photo is None else state_of([_path(photo)])
 
     def load(self, photo, raw="sRGB"):
         """Gray pictures get three equal channels, which other nodes expect."""

@@ -28,7 +28,7 @@ class Executor:
 
     def queue(self, graph: dict[str, dict[str, Any]]) -> Executor:
         """The next graph; the cache stays. `ran` counts afresh by class."""
-        self.graph, self.ran = dict(graph), Counter()
+        self.graph, self.ran, self.parents = dict(graph), Counter(), {}
         return self
 
     def all_node_ids(self) -> set[str]:
@@ -38,6 +38,10 @@ class Executor:
     def get_node(self, node_id: str) -> dict[str, Any]:
         """See `DynamicPrompt`."""
         return self.graph[node_id]
+
+    def get_parent_node_id(self, node_id: str) -> str | None:
+        """See `DynamicPrompt`."""
+        return self.parents.get(node_id)
 
     def key(self, node_id: str) -> Any:
         """What a node's result depends on."""
@@ -70,6 +74,7 @@ class Executor:
         if not isinstance(result, dict):
             return result
         self.graph.update(result.get("expand", {}))
+        self.parents.update(dict.fromkeys(result.get("expand", {}), node_id))
         for new in result.get("expand", {}):
             if getattr(self.classes[self.graph[new]["class_type"]], "OUTPUT_NODE", False):
                 self.output(new)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdenoise.imaging.estimation import METHODS, estimate_sigma, measure_noise
@@ -72,6 +73,35 @@ def test_no_noise():
     black_and_white = torch.ones(1, 3, 64, 64)
     black_and_white[..., ::2] = 0
     assert torch.isfinite(estimate_sigma(black_and_white)).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("colour", [True, False])
+def test_bars_and_logos_hold_no_noise_and_do_not_count(value, colour):
+    noisy = noisy_sample("astronaut", 25 / 255).clamp(0, 1)
+    noisy = noisy if colour else noisy.mean(dim=1, keepdim=True) * 1.6
+    plain = estimate_sigma(noisy).item()
+    with_bars, with_logo = noisy.clone(), noisy.clone()
+    with_bars[..., :16, :] = with_bars[..., -16:, :] = value
+    with_logo[..., 10:60, 10:60] = value
+    for picture in (with_bars, with_logo):
+        assert estimate_sigma(picture).item() == pytest.approx(plain, rel=0.05)
+
+
+def test_a_drawing_has_no_noise():
+    drawing = torch.zeros(1, 3, 128, 128)
+    for number in range(40):
+        top, left = 37 * number % 110, 53 * number % 110
+        drawing[..., top : top + 18, left : left + 18] = torch.tensor([7, 5, 3]).view(3, 1, 1) * number % 11 / 11
+    assert estimate_sigma(drawing).item() < 1e-3
+
+
+def test_correlated_noise_beside_a_bar():
+    noise = F.avg_pool2d(torch.randn(1, 3, 258, 258, generator=torch.Generator().manual_seed(0)), 3, 1) * 0.24
+    noisy = (planes(load_sample("coffee")[:, 40:296, 40:296]) + noise).clamp(0, 1)
+    plain = estimate_sigma(noisy).item()
+    noisy[..., :24, :] = 0.3
+    assert estimate_sigma(noisy).item() > 0.75 * plain
 
 
 def test_unknown_method():
@@ -144,6 +174,15 @@ def test_sigma_map_of_two_levels():
     assert ratio[..., 160:].median().item() == pytest.approx(1, abs=0.05)
     assert (ratio[..., :96] - 1).abs().quantile(0.9) < 0.25
     assert (ratio[..., 160:] - 1).abs().quantile(0.9) < 0.12
+
+
+@pytest.mark.parametrize(("width", "window", "step"), [(122, 96, 90), (146, 64, 100), (128, 32, 64)])
+def test_sigma_map_has_its_steps_in_their_place(width, window, step):
+    sigma = torch.full((100, width), 0.02)
+    sigma[:, step:] = 0.1
+    noise = torch.randn(1, 1, 100, width, generator=torch.Generator().manual_seed(0))
+    found = estimate_sigma_map(0.5 + sigma * noise, window)[0, 0].mean(dim=0)
+    assert int((found > 0.06).nonzero()[0]) == pytest.approx(step, abs=4)
 
 
 def test_noise_that_varies_over_the_picture_is_not_called_correlated():

@@ -69,6 +69,22 @@ def test_a_loop_inside_a_copied_body_still_ends():
     assert torch.allclose(executor(graph).output("close", 1), whole("DDIMScheduler").output("loop"), atol=1e-5)
 
 
+def test_a_loop_that_starts_from_the_outer_rounds_picture_runs_in_every_round():
+    """The expanded copies of the inner loop hang on the outer one, too, and must not be copied once more."""
+    graph = begun("InterpolationScheduler", steps=3) | {"outer": api("LoopOpen", state=["start", 0])}
+    graph |= round_of("o", ["outer", 1])
+    graph["begin"] = api("StartDenoising", scheduler=["inner_scheduler", 0], sigma=40.0, seed=5, image=["po", 0])
+    graph["inner_scheduler"] = api("InterpolationScheduler", steps=2)
+    graph["inner"] = api("LoopOpen", state=["begin", 0])
+    graph |= round_of("i", ["inner", 1])
+    graph["end"] = api("LoopClose", loop=["inner", 0], state=["si", 0])
+    graph["so"]["inputs"]["clean"] = ["end", 1]
+    graph["close"] = api("LoopClose", loop=["outer", 0], state=["so", 0])
+    drawn = executor(graph)
+    assert drawn.output("close").done
+    assert drawn.ran["PredictClean"] == 3 * (1 + 2)
+
+
 class EndLoop:
     """Stand-in for the native loops of newer ComfyUI: copies of the body, one value of any type carried through."""
 

@@ -109,6 +109,22 @@ def test_a_clip_without_noise_is_left_alone():
         assert torch.equal(blend(picture, picture), picture)
 
 
+@pytest.mark.parametrize("black", ["bars", "first frame"])
+def test_black_bars_and_a_black_start_do_not_switch_blending_off(black):
+    blend, random = TemporalBlend(), torch.Generator().manual_seed(0)
+    for index in range(5):
+        picture = 0.2 + 0.6 * texture(96, 128)
+        noisy = picture + torch.randn(picture.shape, generator=random) * 0.03
+        if black == "bars":
+            noisy[..., :12, :] = noisy[..., -12:, :] = 0
+        elif index == 0:
+            noisy = torch.zeros_like(picture)
+        single, truth = blur(noisy), blur(picture)
+        blended = blend(noisy, single)
+    left, alone = ((frame - truth)[..., 16:-16, :].std().item() for frame in (blended, single))
+    assert left < 0.75 * alone
+
+
 def test_a_clip_may_change_its_size():
     blend = TemporalBlend()
     blend(torch.rand(1, 3, 20, 20), torch.rand(1, 3, 20, 20))
