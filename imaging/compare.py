@@ -90,7 +90,7 @@ def same_crops(
     for picture, label in zip(pictures, labels, strict=True):
         if picture.shape[1:3] != (height, width):
             raise DenoiseError(
-                f"'{label}' is {picture.shape[1]}x{picture.shape[2]} pixels and '{labels[0]}' is {height}x{width}; "
+                f"'{label}' is {picture.shape[2]}x{picture.shape[1]} pixels and '{labels[0]}' is {width}x{height}; "
                 "scale them to one size first."
             )
     rows, across = crop_window(height, width, side, centre)

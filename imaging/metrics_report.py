@@ -110,6 +110,8 @@ class Report:
         words = f"{quality:.2f} dB" + ("" if self.protocol == Protocol().name else f" ({self.protocol})")
         if math.isnan(gain):
             return f"{words} from the reference: {_closeness(quality)}."
+        if math.isinf(gain):
+            return f"{words} from the reference: {_closeness(quality)}; the noisy input was identical to it."
         if abs(gain) < 0.005:
             return f"{words}, exactly as far from the reference as the noisy input."
         than = f"{abs(gain):.2f} dB {'better' if gain > 0 else 'worse'} than the noisy input"
@@ -120,8 +122,9 @@ class Report:
         """Mean, worst and every picture, then what was measured, as text."""
         rows = [self._words(k) for k in range(len(self.psnr))]
         if len(rows) > 1:
-            identical = sum(map(math.isinf, self.psnr))
-            without = " (PSNR without the identical ones)" if 0 < identical < len(rows) else ""
+            identical = {name: sum(map(math.isinf, getattr(self, name))) for name in ("psnr", "gain")}
+            left_out = [self.COLUMNS[name].split("_")[0] for name, count in identical.items() if 0 < count < len(rows)]
+            without = f" ({' and '.join(left_out)} without the identical ones)" if left_out else ""
             worst = self.worst()
             head = [f"mean  {self._words(None)}{without}", f"worst {rows[worst]} (no. {worst + 1})"]
             rows = head + [f"{number:<5} {row}" for number, row in enumerate(rows, 1)]

@@ -17,6 +17,10 @@ SHADING, FINE = 8.0, 2.0
 """Pixels: what is smoother than SHADING is not looked at; what is finer than FINE is the picture's detail."""
 EDGE_SCALE, ORIENTATION_SCALE = 1.0, 1.5
 SMALLEST = 32
+CERTAIN = 3.0
+"""Standard errors from which on a correlation is not called chance."""
+NOTHING = 1e-10
+"""Mean square below which there is only rounding left."""
 
 
 def structure_leak(noisy: Tensor, denoised: Tensor) -> Tensor:
@@ -26,8 +30,8 @@ def structure_leak(noisy: Tensor, denoised: Tensor) -> Tensor:
     there. So the correlation of the residual with itself along the edges of the denoised picture is 0 on average for
     noise, white or correlated over a pixel or two, however much of it is removed. It is divided by the same
     correlation of the denoised picture's own fine detail, which says how high it would be if nothing but detail were
-    removed. Texture without direction goes unseen, so the score is a lower bound. Its standard error is about
-    2/√(pixels); NaN below 32×32 pixels.
+    removed. Texture without direction goes unseen, so the score is a lower bound. 0 where the correlation is within
+    three standard errors of 2/√(pixels) each, as noise alone may have it; NaN below 32×32 pixels.
 
     Orientation from the structure tensor (Bigün & Granlund 1987).
 
@@ -50,7 +54,8 @@ def _leak(residual: np.ndarray, denoised: np.ndarray) -> float:
     residual = residual - gaussian_blur(residual, SHADING)
     likeness = _likeness(residual, along)
     possible = _likeness(denoised - gaussian_blur(denoised, FINE), along)
-    return float(np.clip(likeness / possible, 0, 1)) if possible > 0.01 else 0.0  # a flat picture has nothing to lose
+    chance = CERTAIN * 2 / math.sqrt(residual.size)
+    return float(np.clip(likeness / possible, 0, 1)) if min(likeness, possible) > chance else 0.0
 
 
 def _one_step_along_edges(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,4 +74,4 @@ def _likeness(field: np.ndarray, along: tuple[np.ndarray, np.ndarray]) -> float:
     """Correlation of a field [H,W,1] with itself along the edges."""
     plane = field[..., 0].astype(np.float64)
     energy = float(np.sum(plane**2))
-    return float(np.sum(plane * plane[along])) / energy if energy > 0 else 0.0
+    return float(np.sum(plane * plane[along])) / energy if energy > NOTHING * plane.size else 0.0

@@ -16,6 +16,9 @@ Setting = TypeVar("Setting")
 STRIDE = 4
 """One pixel in STRIDE² is hidden at a time: far enough apart that its neighbours are all visible."""
 
+CELLS = [(row, (column + shift) % STRIDE) for shift in (0, 2, 1, 3) for row, column in ((0, 0), (2, 1), (1, 3), (3, 2))]
+"""Hidden pixels in the 4×4 cell, in an order that meets all rows, columns and colours of a sensor's mosaic at once."""
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -30,7 +33,10 @@ def hide(image: Tensor, row: int, column: int, stride: int = STRIDE) -> tuple[Te
     mask = torch.zeros_like(image[:1, :1], dtype=torch.bool)
     mask[..., row::stride, column::stride] = True
     cross = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]], device=image.device).view(1, 1, 3, 3) / 4
-    padded = F.pad(image.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+    # Mirrored, because a repeated border would show a hidden pixel to itself.
+    padded = F.pad(
+        image.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="reflect" if min(image.shape[-2:]) > 1 else "replicate"
+    )
     around = F.conv2d(padded, cross).view_as(image)
     return torch.where(mask, around, image), mask
 
@@ -60,8 +66,7 @@ def auto_tune(
     if not 1 <= masks <= STRIDE**2:
         raise ValueError(f"masks must be between 1 and {STRIDE**2}, got {masks}.")
     monitor = monitor or Monitor()
-    # Grids spread evenly over the 4×4 cell, so that few masks already see both diagonals.
-    cells = [divmod(index * STRIDE**2 // masks, STRIDE) for index in range(masks)]
+    cells = CELLS[:masks]
     losses = []
     for number, setting in enumerate(settings):
         share = monitor.part(number, len(settings))

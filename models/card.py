@@ -51,4 +51,4 @@ def full_card(spec: Spec, file: Path) -> str:
     """`card_text`, and the text beside the weight file (same name, ending .md) if somebody wrote one."""
     written = file.with_suffix(".md")
     facts = card_text(spec)
-    return f"{facts}\n\n{written.read_text(encoding='utf-8')}" if written.is_file() else facts
+    return f"{facts}\n\n{written.read_text(encoding='utf-8', errors='replace')}" if written.is_file() else facts

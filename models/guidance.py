@@ -36,7 +36,7 @@ def parse_label(text: str, spec: Spec) -> int | None:
     if not text:
         return None
     names = class_names(spec)
-    number = int(text) if text.isdecimal() else names.index(text) if text in names else -1
+    number = int(text) if text.isdecimal() and len(text) < 10 else names.index(text) if text in names else -1
     if not 0 <= number < spec.classes:
         known = f"0 to {spec.classes - 1}" + (f" ({', '.join(names)})" if names else "")
         what = f"has classes {known}; '{text}' is none of them" if spec.classes else f"has no classes; clear '{text}'"

@@ -19,6 +19,7 @@ from .lora import METADATA as ADAPTER
 from .lora import read_adapter, with_adapter
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
+from .precision import PRECISIONS
 from .quantise import METADATA as QUANTISATION
 from .quantise import quantised, unpack
 from .registry import Architecture, Weights, find
@@ -69,7 +70,7 @@ def build(architecture: Architecture, weights: Weights) -> tuple[torch.nn.Module
 
 def _as_told(spec: Spec, card: dict[str, str]) -> Spec:
     """What the file says about itself and no tensor can tell: halos that were measured, and what it learned to say."""
-    halos = {name: int(card[name]) for name in ("halo", "halo_half") if card.get(name, "").isdigit()}
+    halos = {name: int(card[name]) for name in ("halo", "halo_half") if card.get(name, "").isdecimal()}
     told = card.get("prediction")
     prediction = next((known for known in get_args(Prediction) if known == told), spec.prediction)
     return replace(spec, card=card, prediction=prediction, **halos)
@@ -121,7 +122,10 @@ def load_denoiser(
         ValueError: device, precision.
     """
     trainless = {**classical(), "zero_shot": ZeroShotDenoiser(device=str(device))}
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}.")
     if str(name_or_path) in trainless:
+        resolve_device(device)
         if adapter is not None:
             raise DenoiseError(f"'{name_or_path}' has no weights that an adapter could change; leave it out.")
         if str(name_or_path) in classical():

@@ -78,14 +78,14 @@ def with_adapter(network: nn.Module, tensors: Mapping[str, Tensor], strength: fl
         raise DenoiseError(f"the adapter's strength is {strength}; use a number such as 1.")
     network = copy.deepcopy(_plain(network))
     layers = dict(network.named_modules())
-    names = [key.removesuffix(".up") for key in tensors if key.endswith(".up")]
     with torch.no_grad():
-        for name in names:
+        for name in sorted({key.rpartition(".")[0] for key in tensors}) or [""]:
             weight = getattr(layers.get(name), "weight", None)
-            up, down = tensors[f"{name}.up"].float(), tensors.get(f"{name}.down")
-            if weight is None or down is None or (len(up), down.shape[1]) != weight.flatten(1).shape:
+            up, down = (tensors.get(f"{name}.{part}", torch.empty(0)).float() for part in ("up", "down"))
+            shapes = (up.ndim, down.ndim, up.shape[-1:] == down.shape[:1])
+            if weight is None or shapes != (2, 2, True) or (len(up), down.shape[1]) != weight.flatten(1).shape:
                 raise DenoiseError(f"the adapter does not fit this denoiser (layer {name}); choose the one it is for.")
-            weight += strength * (up @ down.float()).view_as(weight).to(weight.device)
+            weight += strength * (up @ down).view_as(weight).to(weight.device)
     return network
 
 

@@ -102,6 +102,8 @@ class NetworkDenoiser:
         if self.spec.needs_sigma and level.sigma is None:
             level = replace(level, sigma=estimate_sigma(image))
             monitor.note("sigma (estimated)", level.sigma)
+        if level.sigma is not None:
+            as_sigma(level.sigma, image)  # of the whole batch: later only frames of it are seen
         planes, level = fit_channels(image.float(), level, self.spec.channels)
         clean = torch.empty_like(planes)
         with torch.no_grad(), cancellable(self._inference.watched(), monitor):

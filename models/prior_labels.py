@@ -35,7 +35,7 @@ def texture_energy(pictures: Tensor) -> Tensor:
 
 
 def label(pictures: Tensor) -> Tensor:
-    """[B,3,H,W] on [0,1] → [B] class labels, positions in `LABELS`; flips and quarter turns do not change them."""
+    """[B,3,H,W] on [0,1] → [B] class labels, positions in `LABELS`; flips and quarter turns hardly change them."""
     chroma, hue = mean_hue(pictures)
     green, blue = (hue >= WARM_TO_GREEN) & (hue < GREEN_TO_BLUE), (hue >= GREEN_TO_BLUE) & (hue < BLUE_TO_WARM)
     main = torch.where(green, 2, torch.where(blue, 3, 1))

@@ -32,9 +32,9 @@ def short_card(file: Path, spec: Spec | None = None) -> str:
     """
     spec = spec or _glance(file)
     if spec is None:
-        return f"{file.stem} · {file.stat().st_size / 1e6:.1f} MB · what it is will be recognised when it runs"
+        return f"{file.stem} · {_size(file) / 1e6:.1f} MB · what it is will be recognised when it runs"
     beside = file.with_suffix(".md")
-    written = beside.read_text(encoding="utf-8") if beside.is_file() else ""
+    written = beside.read_text(encoding="utf-8", errors="replace") if beside.is_file() else ""
     lines = [
         ("adapter", spec.card.get(ADAPTER, "")),
         ("noise", _paragraph(written, "Noise") or _trained_range(spec)),
@@ -44,6 +44,11 @@ def short_card(file: Path, spec: Spec | None = None) -> str:
     ]
     first = summary(spec).replace("; position on the interpolation path", "")
     return "\n".join([first, *(f"{name}: {words}" for name, words in lines if words)])
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file, or of the weights in a folder."""
+    return sum(path.stat().st_size for path in (file.rglob("*") if file.is_dir() else (file,)) if path.is_file())
 
 
 def _glance(file: Path) -> Spec | None:
@@ -61,7 +66,7 @@ def _glance(file: Path) -> Spec | None:
         if architecture is None:
             return None
         spec = architecture.spec(replace(weights, state=architecture.prepare(weights.state)))
-    except (SafetensorError, DenoiseError, OSError, RuntimeError, LookupError, ValueError):
+    except (SafetensorError, DenoiseError, OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError):
         return None
     return replace(spec, name=file.stem, card=weights.metadata)
 

@@ -16,11 +16,14 @@ from ..monitor import Monitor
 SMALLEST_TILE = 64
 """Side of the kept part in pixels. Below it the halo is nearly all of a window, and less of the rest saves nothing."""
 
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+"""What CUDA and MPS, CPUs on Linux, CPUs on Windows, and cuBLAS or cuDNN say."""
+
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch ran out of memory: its own exception on CUDA, a plain RuntimeError with these words elsewhere."""
     text = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in text for words in OUT_OF_MEMORY)
 
 
 class TileQueue:

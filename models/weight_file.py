@@ -18,6 +18,8 @@ from .registry import Weights
 
 PICKLES = (".pth", ".pt", ".ckpt", ".bin")
 SUFFIXES = (".safetensors", *PICKLES)
+DEEPEST = 10
+"""Levels of nesting; a file may hold itself."""
 NESTED = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net", "generator")
 """Where training checkpoints keep the network, the averaged weights first."""
 PREFIXES = ("module.", "_orig_mod.", "netG.")
@@ -100,7 +102,9 @@ def _unreadable(path: Path, error: Exception) -> DenoiseError:
 
 def _network_of(content: Any) -> Any:
     """The state dict inside a training checkpoint, however deep it is nested."""
-    while isinstance(content, dict):
+    for _ in range(DEEPEST):
+        if not isinstance(content, dict):
+            break
         inner = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), None)
         if inner is None:
             return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,8 @@ from ..imaging.level import Level
 from ..imaging.randomness import seeded
 from ..monitor import Monitor
 from .contract import Spec
-from .placement import default_device
+from .network_denoiser import NetworkDenoiser
+from .placement import PlainPlacement, default_device
 from .precision import pick_dtype
 
 WIDTH = 48
@@ -100,8 +101,13 @@ class ZeroShotDenoiser:
                 network = tiny_network(noisy.shape[1])
             network = network.to(device).to(memory_format=layout)
             self._train(network, picture, half, monitor)
-        with torch.no_grad():
-            return (picture - network(picture)).to(noisy.device)
+        return self._denoised(network, picture, monitor).to(noisy.device)
+
+    def _denoised(self, network: nn.Module, picture: Tensor, monitor: Monitor) -> Tensor:
+        """The picture through the trained network, tile by tile where it is large."""
+        spec = replace(self.spec, channels=picture.shape[1])
+        tiled = NetworkDenoiser(network.eval(), spec, PlainPlacement(network, picture.device), "fp32")
+        return tiled(picture, monitor=Monitor(None, monitor.check_cancel))
 
     def _train(self, network: nn.Module, picture: Tensor, half: bool, monitor: Monitor) -> None:
         optimizer = torch.optim.Adam(network.parameters(), self.learning_rate)

@@ -90,12 +90,13 @@ class Scheduler(Protocol):
         ...
 
 
-def check_step(state: State, clean: Tensor) -> None:
-    """Raise ValueError when the process is over or the clean estimate has another shape than the sample."""
+def check_step(state: State, clean: Tensor, noise: Tensor | None = None) -> None:
+    """Raise ValueError when the process is over, or the clean estimate or the noise is not shaped like the sample."""
     if state.done:
         raise ValueError(f"all {state.steps} steps are taken; start again to denoise further.")
-    if clean.shape != state.x.shape:
-        raise ValueError(f"the clean estimate is {tuple(clean.shape)}, but the sample is {tuple(state.x.shape)}.")
+    for name, value in (("clean estimate", clean), ("noise", noise)):
+        if value is not None and value.shape != state.x.shape:
+            raise ValueError(f"the {name} is {tuple(value.shape)}, but the sample is {tuple(state.x.shape)}.")
 
 
 def draw(state: State) -> Tensor:

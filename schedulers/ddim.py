@@ -30,7 +30,7 @@ class DDIMScheduler(VariancePreserving):
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Eq. 12: x_{t−1} = √ᾱ_{t−1}·x̂0 + √(1−ᾱ_{t−1}−σ²)·ε̂ + σ·z with ε̂ = (x_t − √ᾱ_t·x̂0)/√(1−ᾱ_t)."""
-        check_step(state, clean)
+        check_step(state, clean, noise)
         now, then = self._alpha_bar(state.time), self._alpha_bar(state.next_time)
         limited = self.limit(clean)
         variance = self.eta**2 * (1 - then) / (1 - now) * (1 - now / then)  # eq. 16

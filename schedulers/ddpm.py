@@ -29,7 +29,7 @@ class DDPMScheduler(VariancePreserving):
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Algorithm 2, lines 3 and 4; the last step adds no noise, whichever timestep it leaves from."""
-        check_step(state, clean)
+        check_step(state, clean, noise)
         now, then = self._alpha_bar(state.time), self._alpha_bar(state.next_time)
         clean = self.limit(clean)
         alpha = now / then  # over the whole stride

@@ -49,7 +49,7 @@ class EDMScheduler(VarianceExploding):
 
         `memory` holds the slope at the upper end of the interval while Heun's second look is due.
         """
-        check_step(state, clean)
+        check_step(state, clean, noise)
         if state.memory is None:
             # x + (σ' − σ)·(x − x̂0)/σ is a blend, and exactly x̂0 at σ' = 0
             x = torch.lerp(clean, state.x, state.next_time / state.time if state.time else 0.0)

@@ -103,7 +103,7 @@ class HeatScheduler:
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Algorithm 2 of the paper: x_{s−1} = x_s − D(x̂0, s) + D(x̂0, s−1), D the forward smoothing; no noise."""
-        check_step(state, clean)
+        check_step(state, clean, noise)
         weaker = diffuse(clean, int(state.next_time), self._rate, self.border)
         stronger = diffuse(weaker, int(state.time - state.next_time), self._rate, self.border)
         return state.advance(state.x - stronger + weaker, clean)

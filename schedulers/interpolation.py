@@ -52,7 +52,7 @@ class InterpolationScheduler:
 
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Algorithm 2 (origin) or 3 (improved) of the paper; `noise` is not used."""
-        check_step(state, clean)
+        check_step(state, clean, noise)
         target = self._degrade(state, clean, state.next_time)
         moved = state.x is not state.origin  # else x = D(x̂0, t) whatever x̂0 is, and nothing is left of it
         if self.method == "improved" and moved:  # x_{t−1} = x_t − D(x̂0, t) + D(x̂0, t−1)

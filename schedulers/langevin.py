@@ -50,7 +50,7 @@ class LangevinScheduler(VarianceExploding):
 
         With the score (x̂0 − x)/σ_i², the first two terms are a blend of x and x̂0.
         """
-        check_step(state, clean)
+        check_step(state, clean, noise)
         if state.next_time == 0:
             return state.advance(clean, clean)
         x = torch.lerp(state.x, clean, self.step_size / 2)

@@ -28,7 +28,7 @@ class Limit:
     def __post_init__(self) -> None:
         if self.mode not in LIMIT_MODES:
             raise ValueError(f"limit {self.mode!r} is unknown; use one of {', '.join(LIMIT_MODES)}.")
-        if self.bound <= 0 or (self.mode == "threshold" and self.bound < 1):
+        if not self.bound > 0 or (self.mode == "threshold" and self.bound < 1):
             raise ValueError(f"the bound of limit {self.mode!r} must be positive, and at least 1 to threshold.")
         if not 0 < self.ratio <= 1:
             raise ValueError(f"ratio must be above 0 and at most 1, got {self.ratio}.")

@@ -128,6 +128,18 @@ def test_a_whole_pickled_module_is_refused(tmp_path):
         load_denoiser(tmp_path / "module.pth")
 
 
+NEARLY_AN_AUTOENCODER = (
+    *("encoder.1.weight", "encoder.3.res.0.weight", "decoder.0.weight", "decoder.1.res.0.weight"),
+    "encoder.norm.weight",
+)
+
+
+def holds_itself(path):
+    content = {}
+    content["model"] = content
+    torch.save(content, path)
+
+
 def cut_in_half(path):
     torch.save(small_network().state_dict(), path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -148,9 +160,15 @@ def cut_in_half(path):
         ("picture.png", lambda path: path.write_bytes(b"x"), "is no weight file; use .safetensors"),
         ("folder", lambda path: path.mkdir(), "folder"),
         ("folder.safetensors", lambda path: path.mkdir(), "folder"),
+        ("itself.pth", holds_itself, "holds no tensors"),
         (
             "unknown.safetensors",
             lambda path: save_file({"what.is.this": torch.zeros(3)}, path),
+            "no known architecture",
+        ),
+        (
+            "nearly.safetensors",
+            lambda path: save_file({name: torch.zeros(3, 3) for name in NEARLY_AN_AUTOENCODER}, path),
             "no known architecture",
         ),
     ],

@@ -48,6 +48,15 @@ def test_a_report_of_identical_and_of_worse_pictures():
     assert "worse than the noisy input" in measure(clean, clean + 0.2, clean + 0.1).verdict()
 
 
+def test_a_noisy_input_without_noise_has_no_gain_to_speak_of():
+    reference = torch.rand(2, 32, 32, 3, generator=torch.Generator().manual_seed(0))
+    worse = (reference + 0.1).clamp(0, 1)
+    noisy = torch.stack([reference[0], reference[1] + 0.2])
+    assert "noisy input was identical" in measure(reference[:1], worse[:1], noisy=noisy[:1]).verdict()
+    report = measure(reference, worse, noisy=noisy)
+    assert report.gain[0] == -float("inf") and "gain without the identical ones" in report.lines()[0]
+
+
 def test_what_was_measured_is_named_everywhere():
     """20 dB of luma without a border are not 20 dB of RGB: a number without its protocol cannot be compared."""
     clean = torch.rand(1, 30, 32, 3, generator=torch.Generator().manual_seed(0))

@@ -7,6 +7,7 @@ from realdenoise.models import network_denoiser
 from realdenoise.models.contract import Spec
 from realdenoise.models.network_denoiser import NetworkDenoiser
 from realdenoise.models.placement import PlainPlacement
+from realdenoise.models.tile_queue import is_out_of_memory
 from realdenoise.monitor import Monitor
 from torch import nn
 
@@ -199,6 +200,26 @@ def test_unknown_sigma_is_estimated_and_said():
     result = wrap(AddsSigma(), conditioning="sigma", radius=0)(noisy, Level(), monitor)
     assert (result - noisy).mean() == pytest.approx(0.1, rel=0.1)
     assert "sigma (estimated)" in monitor.notes
+
+
+def test_more_sigmas_than_frames_are_refused():
+    denoiser = wrap(AddsSigma(), conditioning="sigma", radius=0)
+    for frames, sigmas in ((1, 3), (4, 3)):
+        with pytest.raises(DenoiseError, match=rf"sigma has shape \({sigmas}, 1, 1, 1\)"):
+            denoiser(torch.rand(frames, 3, 8, 8), Level(torch.full((sigmas,), 0.1)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at alloc_cpu.cpp] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+        "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_all_the_words_for_too_little_memory(words):
+    assert is_out_of_memory(RuntimeError(words)) and not is_out_of_memory(RuntimeError("size mismatch"))
 
 
 @pytest.mark.parametrize(

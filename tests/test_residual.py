@@ -51,6 +51,16 @@ def test_removing_nothing_but_correlated_noise_leaks_nothing():
     assert structure_leak(clean + noise, clean).item() < 0.05
 
 
+def test_chance_and_rounding_are_no_leak():
+    """A nearly flat picture could lose so little that noise alone would seem to be much of it."""
+    for seed in range(8):
+        random = torch.Generator().manual_seed(seed)
+        flat = 0.5 + 0.01 * torch.randn(1, 96, 96, 1, generator=random)
+        assert structure_leak(flat + 0.1 * torch.randn(1, 96, 96, 1, generator=random), flat).item() == 0
+    for picture in (scene(), torch.full((1, 96, 96, 1), 0.3)):
+        assert structure_leak(picture + 0.1, picture).item() == 0
+
+
 def test_the_leak_grows_with_the_blur_and_is_high_where_only_picture_is_removed():
     clean = scene()
     noisy = clean + white(sigma=0.05)

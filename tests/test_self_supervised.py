@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
-from realdenoise.models.autotune import auto_tune, hide
+from realdenoise.models.autotune import CELLS, auto_tune, hide
 from realdenoise.models.classical.base import classical
 from realdenoise.models.contract import Spec
 from realdenoise.models.lora import adapted
+from realdenoise.models.network_denoiser import NetworkDenoiser
 from realdenoise.models.wrappers.ensemble import EIGHT, SelfEnsemble, WeightedEnsemble, turned, turned_back
 from realdenoise.models.zero_shot import ZeroShotDenoiser, pair_downsample
 from realdenoise.monitor import Monitor
@@ -76,6 +77,13 @@ def test_zero_shot_stops_when_cancelled(cat):
         ZeroShotDenoiser(iterations=100, crop=16)(cat[1], Level(), Monitor(check_cancel=cancel))
 
 
+def test_zero_shot_works_through_large_pictures_in_tiles(cat, monkeypatch):
+    picture = cat[1][..., :96, :80]
+    whole = ZeroShotDenoiser(iterations=3)(picture)
+    monkeypatch.setattr(NetworkDenoiser, "_tile_sides", lambda self, height, width: (64, 64))
+    assert torch.allclose(ZeroShotDenoiser(iterations=3)(picture), whole, atol=1e-6)
+
+
 def test_zero_shot_refuses_what_it_cannot_learn_from():
     with pytest.raises(ValueError, match="8x8"):
         ZeroShotDenoiser()(torch.rand(1, 3, 7, 30))
@@ -88,6 +96,21 @@ def test_hidden_pixels_do_not_depend_on_their_own_value():
     changed[mask.expand_as(image)] += 5
     assert torch.equal(hide(changed, 1, 2)[0][mask], hidden[mask])
     assert int(mask.sum()) == 9
+
+
+def test_pixels_at_the_border_are_hidden_too():
+    for index, cell in enumerate(CELLS):
+        image = torch.rand(1, 1, 7, 6)
+        changed = image.clone()
+        changed[..., cell[0], cell[1]] += 5
+        assert torch.equal(hide(changed, *cell)[0], hide(image, *cell)[0]), index
+    assert hide(torch.rand(1, 1, 1, 1), 0, 0)[0].shape == (1, 1, 1, 1)
+
+
+def test_few_masks_already_meet_every_colour_of_a_mosaic():
+    assert len(set(CELLS)) == 16
+    assert {(row % 2, column % 2) for row, column in CELLS[:4]} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {row for row, _ in CELLS[:4]} == {column for _, column in CELLS[:4]} == {0, 1, 2, 3}
 
 
 def test_auto_tune_finds_the_best_sigma_without_the_clean_picture(cat):

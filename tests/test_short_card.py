@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from realdenoise.models import short_card as module
+from realdenoise.models.card import full_card
 from realdenoise.models.loader import bundled, find_file, load_denoiser
 from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.short_card import short_card
@@ -48,6 +49,20 @@ def test_a_loaded_denoiser_says_its_adapter_and_what_a_pickle_holds(tmp_path):
     spec = replace(spec, name="old + mine_lora", card={"adapter": "mine_lora, strength 0.5"})
     lines = short_card(tmp_path / "old.pth", spec).splitlines()
     assert lines[0].startswith("old + mine_lora · DnCNN") and lines[1:] == ["adapter: mine_lora, strength 0.5"]
+
+
+def test_texts_beside_weights_need_not_be_utf_8(tmp_path):
+    save_file(DnCNN(3, 4, 8).state_dict(), tmp_path / "mine.safetensors")
+    (tmp_path / "mine.md").write_bytes("**Noise.** Modèle bruité".encode("cp1252"))
+    denoiser = load_denoiser(tmp_path / "mine.safetensors", device="cpu")
+    assert "noise: Mod" in short_card(tmp_path / "mine.safetensors")
+    assert "**Noise.** Mod" in full_card(denoiser.spec, tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize("config", ["[]", '{"block_out_channels": null}'])
+def test_odd_settings_of_a_diffusion_network_are_no_error(tmp_path, config):
+    save_file({"conv_in.weight": torch.zeros(4, 3, 3, 3)}, tmp_path / "odd.safetensors", {"config": config})
+    assert "odd" in short_card(tmp_path / "odd.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights at all", None])

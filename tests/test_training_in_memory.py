@@ -85,6 +85,23 @@ def test_strength_scales_the_correction_of_every_weight(small, taught):
     assert all(torch.equal(nothing[key], before[key]) for key in before)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, name: {**tensors, f"{name}.up": torch.zeros(len(tensors[f"{name}.up"]), 2)},
+        lambda tensors, name: {**tensors, f"{name}.down": torch.zeros(4)},
+        lambda tensors, name: {**tensors, f"{name}.up": torch.zeros(())},
+        lambda tensors, name: {f"{name}.down": tensors[f"{name}.down"]},
+        lambda tensors, name: {},
+    ],
+)
+def test_broken_adapters_do_not_fit(small, taught, change):
+    tensors = adapter_tensors(taught.state_dict())
+    name = next(iter(tensors)).rpartition(".")[0]
+    with pytest.raises(DenoiseError, match="does not fit"):
+        with_adapter(small.network, change(tensors, name))
+
+
 def test_what_cannot_be_adapted_says_so(small, taught):
     tensors = adapter_tensors(taught.state_dict())
     with pytest.raises(DenoiseError, match="does not fit"):

@@ -16,9 +16,9 @@ SIGMA_SCALE = 1 / 255
 
 
 def in_range(value: float, name: str, low: float = 0.0, high: float = float("inf")) -> float:
-    """`value` as a float. Raises ValueError when it is outside [low, high] or NaN."""
-    if not low <= value <= high:
-        bounds = f"between {low:g} and {high:g}" if isfinite(high) else f"at least {low:g}"
+    """`value` as a float. Raises ValueError when it is outside [low, high] or not finite."""
+    if not (low <= value <= high and isfinite(value)):
+        bounds = f"between {low:g} and {high:g}" if isfinite(high) else f"finite and at least {low:g}"
         raise ValueError(f"{name} must be {bounds}, got {value}.")
     return float(value)
 

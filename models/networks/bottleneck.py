@@ -94,6 +94,6 @@ def is_bottleneck(state: StateDict, codes: int) -> bool:
     """Whether the encoder gives `codes` numbers for each one the decoder takes."""
     if not {"encoder.1.weight", "encoder.3.res.0.weight", "decoder.0.weight", "decoder.1.res.0.weight"} <= state.keys():
         return False
-    last = max(int(key.split(".")[1]) for key in state if key.startswith("encoder."))
+    last = max(int(part) for key in state if key.startswith("encoder.") and (part := key.split(".")[1]).isdecimal())
     end = state.get(f"encoder.{last}.weight")
     return end is not None and end.shape[0] == codes * state["decoder.0.weight"].shape[1]

@@ -72,8 +72,8 @@ class WeightedEnsemble:
     def __post_init__(self) -> None:
         if not self.denoisers or len(self.denoisers) != len(self.weights):
             raise DenoiseError(f"an ensemble of {len(self.denoisers)} denoisers needs as many weights.")
-        if min(self.weights) < 0 or sum(self.weights) == 0:
-            raise DenoiseError("ensemble weights must not be negative, and one must be positive.")
+        if not (min(self.weights) >= 0 and 0 < sum(self.weights) < float("inf")):  # so written, NaN fails
+            raise DenoiseError("ensemble weights must be finite and not negative, and one must be positive.")
 
     @property
     def spec(self) -> Spec:
