@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -127,6 +128,8 @@ def ranking_chart(table: DenoiseTable, *, width: int = 960, dark: bool = False, 
         model = table.models.get(name)
         notes = [f"{sum(s.speed for s in own) / len(own):.2g} MP/s"]
         notes += [f"{parameter_words(model.parameters)} parameters"] if model and model.parameters else []
+        if math.isnan(gain):
+            gain, notes = 0.0, ["there was no noise to remove"]
         bars.append(Bar(name, gain, " · ".join(notes)))
     return bar_chart(
         bars,

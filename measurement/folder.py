@@ -22,6 +22,8 @@ from .text import case_words, to_csv, to_json, to_markdown
 
 NUMBERS = "benchmark.json"
 EXAMPLE_SIDE = 256
+LONGEST = 80
+"""Letters of a file name."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,16 @@ class Examples:
         for label, (picture, decibels) in shown.items():
             if any((known.case, known.image, known.label) == (case, row.image, label) for known in self.found):
                 continue
-            file = Path("examples") / _plain(f"{case} {row.image} {label}.png")
+            file = self._free(_plain(f"{case} {row.image} {label}")[:LONGEST])
             (self._folder / "examples").mkdir(parents=True, exist_ok=True)
             save_picture(picture[0, rows, columns], self._folder / file)
             self.found.append(Example(case, row.image, label, decibels, file.as_posix()))
+
+    def _free(self, name: str) -> Path:
+        """Different names may look alike once they are plain: then they get a number."""
+        taken = {example.file for example in self.found}
+        names = (f"examples/{name}{number}.png" for number in ("", *(f"_{n}" for n in range(2, len(taken) + 2))))
+        return Path(next(file for file in names if file not in taken))
 
 
 def _plain(name: str) -> str:
@@ -117,7 +125,8 @@ def read_folder(folder: Path) -> tuple[DenoiseTable, list[Example]]:
         raise DenoiseError(f"'{folder}' holds no {NUMBERS}; make one with: realdenoise bench … --output {folder}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(_from(Row, _names(Row), row) for row in content["rows"])
+        # No PSNR is unknown: null says that two pictures were equal.
+        rows = tuple(_from(Row, _names(Row), {**row, **_decibels(row)}) for row in content["rows"])
         models = {name: _from(Model, _names(Model), model) for name, model in content["denoisers"].items()}
         examples = [_from(Example, _names(Example), example, math.inf) for example in content["examples"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -133,6 +142,10 @@ def read_folder(folder: Path) -> tuple[DenoiseTable, list[Example]]:
 def _from(kind: Callable[..., Any], names: Sequence[str], values: dict[str, Any], empty: float = math.nan) -> Any:
     """Something from JSON, where null stands for a number that is not finite."""
     return kind(**{name: empty if value is None else value for name, value in values.items() if name in names})
+
+
+def _decibels(row: dict[str, Any]) -> dict[str, float]:
+    return {name: math.inf if row[name] is None else row[name] for name in ("psnr", "noisy_psnr")}
 
 
 def _names(kind: Any) -> list[str]:

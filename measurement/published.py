@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .table import DenoiseTable, Model, Score
 
 PSNR: dict[str, dict[str, tuple[float | None, float | None, float | None]]] = {
@@ -45,9 +47,15 @@ METHODS = {"bm3d": "CBM3D", "FFDNet": "FFDNet", "RIDNet": "RIDNet", "DRUNet": "D
 
 
 def published_psnr(data_set: str, denoiser: str, architecture: str, kind: str, amount: float) -> float | None:
-    """The paper's PSNR in dB, or None where there is none for this method, data set and noise."""
+    """The paper's PSNR in dB, or None where there is none for this method, data set and noise.
+
+    Args:
+        denoiser: name of the weights: those for gray pictures, or for one other sigma, are not what was published.
+    """
     methods = PSNR.get(_key(data_set))
-    if methods is None or kind != "gaussian" or amount not in SIGMAS:
+    made_for = re.search(r"sigma_?(\d+)", denoiser.lower())
+    other = re.search(r"gr[ae]y", denoiser.lower()) or (made_for and float(made_for[1]) != amount)
+    if methods is None or kind != "gaussian" or amount not in SIGMAS or other:
         return None
     method = METHODS.get(denoiser) or METHODS.get(architecture)
     if method is None and architecture == "DnCNN":

@@ -102,9 +102,16 @@ class DenoiseTable:
         return sorted(scores, key=lambda s: (cases.index((s.kind, s.amount)), -s.psnr))
 
     def ranking(self) -> list[tuple[str, float]]:
-        """(denoiser, mean gain over all its cases in dB), the best first."""
-        gains = {name: [s.gain for s in self.scores() if s.denoiser == name] for name in self.denoisers()}
-        return sorted(((name, statistics.fmean(values)) for name, values in gains.items()), key=lambda item: -item[1])
+        """(denoiser, mean gain in dB over its cases), the best first.
+
+        Cases whose input has no noise count for nothing, as all that can be lost there is infinite; NaN without others.
+        """
+        gains = {
+            name: [s.gain for s in self.scores() if s.denoiser == name and math.isfinite(s.gain)]
+            for name in self.denoisers()
+        }
+        means = ((name, statistics.fmean(values) if values else math.nan) for name, values in gains.items())
+        return sorted(means, key=lambda item: math.inf if math.isnan(item[1]) else -item[1])
 
 
 def _score(rows: Sequence[Row]) -> Score:

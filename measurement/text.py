@@ -120,7 +120,7 @@ def score_columns(table: DenoiseTable, scores: Sequence[Score]) -> list[Column]:
         Column("PSNR (dB)", lambda s: number(s.psnr, 2), lambda s: s.psnr),
         Column("Published PSNR", lambda s: number(reference_of(table, s), 2)),
         Column("SSIM", lambda s: number(s.ssim, 4), lambda s: s.ssim),
-        Column("Gain (dB)", lambda s: f"{s.gain:+.2f}", lambda s: s.gain),
+        Column("Gain (dB)", lambda s: gain_words(s.gain), lambda s: s.gain),
         Column("MP/s", lambda s: f"{s.speed:.3g}", lambda s: s.speed),
         Column("Peak memory", lambda s: byte_words(s.peak_bytes)),
         Column("Parameters", lambda s: parameter_words(models.get(s.denoiser, none).parameters)),
@@ -137,7 +137,8 @@ def score_columns(table: DenoiseTable, scores: Sequence[Score]) -> list[Column]:
 
 def _grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     bars = ["---"] + ["---:"] * (len(head) - 1)
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, bars, *lines))
+    rows = ([cell.replace("|", "\\|") for cell in cells] for cells in (head, bars, *lines))
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in rows)
 
 
 def number(value: float | None, decimals: int) -> str:
@@ -145,6 +146,11 @@ def number(value: float | None, decimals: int) -> str:
     if value is None or math.isnan(value):
         return "–"
     return "identical" if math.isinf(value) else f"{value:.{decimals}f}"
+
+
+def gain_words(gain: float) -> str:
+    """A signed number of decibels; '–' where the input had no noise to remove."""
+    return f"{gain:+.2f}" if math.isfinite(gain) else "–"
 
 
 def byte_words(size: float) -> str:

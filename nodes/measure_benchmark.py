@@ -8,7 +8,7 @@ from ..measurement.cases import parse_cases
 from ..measurement.charts import ranking_chart
 from ..measurement.sweep import Setting, sweep
 from ..measurement.table import join
-from ..measurement.text import to_csv, to_json, to_markdown
+from ..measurement.text import gain_words, to_csv, to_json, to_markdown
 from .common import CHART_TEXT, answer, seed_input
 from .registry import node
 from .tables import TABLE_TOOLTIP, check_denoiser, connected, numbered, tell_sigma_input, to_pictures
@@ -82,5 +82,5 @@ class BenchmarkDenoisers:
         if data_set.strip():
             table = table.with_settings({"data set": data_set.strip()})
         chart, ranking = ranking_chart(table, dark=dark, text_scale=CHART_TEXT), to_markdown(table)
-        lines = "\n".join(f"{n}. {name}: {gain:+.2f} dB" for n, (name, gain) in enumerate(table.ranking(), 1))
+        lines = "\n".join(f"{n}. {name}: {gain_words(gain)} dB" for n, (name, gain) in enumerate(table.ranking(), 1))
         return answer(lines, chart, ranking, table, to_csv(table), to_json(table), images=host.show_images(chart))

@@ -13,7 +13,7 @@ from ..measurement.cases import make_cases, parse_amounts
 from ..measurement.charts import sweep_chart
 from ..measurement.sweep import Setting, sweep
 from ..measurement.table import Row, join
-from ..measurement.text import case_words, to_csv, to_markdown
+from ..measurement.text import case_words, gain_words, to_csv, to_markdown
 from .common import CHART_TEXT, answer, seed_input
 from .registry import node
 from .tables import (
@@ -118,7 +118,7 @@ class _Gallery:
 def _lines(table) -> str:
     lines = [f"{table.denoisers()[0]} · {len({row.image for row in table.rows})} pictures"]
     lines += [
-        f"{case_words(s.kind, s.amount):>8}: {s.psnr:.2f} dB ({s.gain:+.2f}) · SSIM {s.ssim:.4f}"
+        f"{case_words(s.kind, s.amount):>8}: {s.psnr:.2f} dB ({gain_words(s.gain)}) · SSIM {s.ssim:.4f}"
         for s in table.scores()
     ]
     return "\n".join(lines)

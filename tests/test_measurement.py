@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +15,10 @@ from realdenoise.imaging.level import DenoiseError
 from realdenoise.imaging.metrics import psnr, ssim
 from realdenoise.imaging.metrics_report import Protocol
 from realdenoise.imaging.noise import add_noise
+from realdenoise.measurement import memory
 from realdenoise.measurement.cases import Case, parse_amounts, parse_cases
 from realdenoise.measurement.charts import ranking_chart, sweep_chart
+from realdenoise.measurement.folder import Examples, read_folder, write_folder
 from realdenoise.measurement.memory import PeakMemory
 from realdenoise.measurement.published import published_psnr
 from realdenoise.measurement.sweep import Picture, Setting, sweep
@@ -177,6 +180,32 @@ def test_published_numbers_are_only_given_for_their_own_case():
     for other in [("CBSD68", "ffdnet_color", "FFDNet", "gaussian", 20), ("mine", "ffdnet", "FFDNet", "gaussian", 25)]:
         assert published_psnr(*other) is None
     assert published_psnr("CBSD68", "ffdnet_color", "FFDNet", "jpeg", 15) is None
+    for other in ("dncnn_color_sigma15", "dncnn_gray_blind", "dncnn_gray_sigma25"):
+        assert published_psnr("CBSD68", other, "DnCNN", "gaussian", 25) is None
+
+
+def test_an_input_without_noise_does_not_spoil_a_benchmark(tmp_path):
+    exact = row(amount=0.0, noisy_psnr=math.inf, psnr=40.0)
+    table = DenoiseTable((exact, row(), replace(exact, denoiser="b"), replace(exact, denoiser="c", psnr=math.inf)))
+    assert table.ranking()[:2] == [("a", 10), ("c", 0)] and math.isnan(table.ranking()[2][1])
+    assert "inf" not in to_markdown(table)
+    write_folder(tmp_path, table)
+    read = read_folder(tmp_path)[0].rows
+    assert [(r.psnr, r.noisy_psnr) for r in read] == [(r.psnr, r.noisy_psnr) for r in table.rows]
+
+
+def test_a_bar_in_a_name_does_not_break_a_table():
+    assert "| a\\|b |" in to_markdown(DenoiseTable((row(denoiser="a|b"),)))
+
+
+def test_examples_whose_names_look_alike_stay_apart(tmp_path):
+    clean = torch.rand(1, 16, 16, 3)
+    names = ("a b", "a_b", "x" * 300)
+    examples = Examples(tmp_path, [Picture(name, clean) for name in names])
+    for name in names:
+        examples.keep(row(image=name, denoiser=f"{name}!"), clean, clean)
+    files = [example.file for example in examples.found]
+    assert len(set(files)) == 9 and all((tmp_path / file).is_file() for file in files)
 
 
 def test_charts_of_tables():
@@ -206,7 +235,12 @@ def test_noise_is_read_from_text():
         parse_cases("gaussian: -4")
 
 
-def test_peak_memory_sees_a_large_tensor():
+def test_peak_memory_sees_a_large_tensor(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "_reset_peak", lambda: False)
+        with PeakMemory() as unknown:
+            pass
+        assert math.isnan(unknown.bytes)
     with PeakMemory() as peak:
         big = torch.ones(40_000_000)
         del big

@@ -181,7 +181,7 @@ def test_crops_against_a_reference_have_psnr_and_differences():
     crops, report = CompareCrops().compare(clean + 0.1, **CROPS, image_2=clean, reference=clean)["result"]
     assert "a · 20.00 dB" in report and "b · identical" in report
     assert crops.shape[2] == 3 * 32 + 4 * GAP
-    with pytest.raises(DenoiseError, match="'b' is 41x48"):
+    with pytest.raises(DenoiseError, match="'b' is 48x41"):
         CompareCrops().compare(clean, **CROPS, image_2=torch.rand(1, 41, 48, 3))
 
 
