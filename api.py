@@ -67,7 +67,8 @@ def denoise(
         if len(planes) > 1:
             clean[frame] = result[0]
         else:  # a single picture may be large: no second copy, but never the caller's own
-            clean = result.clone() if _shares_memory(result, image) else result
+            shared = any(_shares_memory(result, other) for other in (image, planes))
+            clean = result.clone() if shared else result
     if strength < 1:
         clean.sub_(planes).mul_(strength).add_(planes)
     return layout.restore_like(clean, image)

@@ -27,6 +27,7 @@ from . import host_routes
 from .imaging.level import DenoiseError
 from .imaging.names import check_name
 from .models.loader import SUFFIXES, bundled, find_file
+from .models.lora import is_adapter_name
 from .models.placement import Placement, PlainPlacement, resolve_device
 from .monitor import Monitor
 
@@ -144,9 +145,17 @@ class _ComfyPlacement:
 _plain_folders: dict[str, Path] = {}
 
 
-def set_folders(**folders: str | os.PathLike[str]) -> None:
-    """Outside ComfyUI: choose 'input', 'output' and 'temp' (default: ./input, ./output, a fresh temporary folder)."""
-    _plain_folders.update({name: Path(folder) for name, folder in folders.items()})
+def set_folders(**folders: str | os.PathLike[str] | None) -> dict[str, Path | None]:
+    """Outside ComfyUI: choose 'input', 'output' and 'temp' (None: ./input, ./output, a fresh temporary folder).
+
+    Returns:
+        The choice that was made before, for these.
+    """
+    before = {name: _plain_folders.get(name) for name in folders}
+    chosen = {**_plain_folders, **folders}
+    _plain_folders.clear()
+    _plain_folders.update({name: Path(place) for name, place in chosen.items() if place is not None})
+    return before
 
 
 def folder(kind: str) -> Path:
@@ -207,19 +216,22 @@ def denoiser_files() -> dict[str, Path]:
     return files | {name: usable[name] for name in sorted(usable) if name not in files}
 
 
-def new_denoiser_file(name: str) -> Path:
+def new_denoiser_file(name: str, adapter: bool = False) -> Path:
     """Where a node may save weights called `name`: a file that does not exist yet, numbered if it has to be.
 
     In models/denoisers; outside ComfyUI in the first folder of REALDENOISE_MODELS, else in 'output'.
 
     Raises:
-        DenoiseError: a name with anything but letters, digits, blanks, '-', '_' and '.', one that starts with '.', or
+        DenoiseError: the name of an adapter for whole weights, which lists would offer as an adapter;
+            a name with anything but letters, digits, blanks, '-', '_' and '.', one that starts with '.', or
             one that some system cannot write.
     """
     stem = name.strip().removesuffix(".safetensors")
     if not re.fullmatch(r"[\w\-][\w\-. ]*", stem):
         raise DenoiseError(f"'{name}' cannot be a file name; use letters, digits, '-' and '_' only.")
     check_name(stem)
+    if is_adapter_name(f"{stem}.safetensors") and not adapter:
+        raise DenoiseError(f"'{name}' ends like the name of an adapter; leave out '_lora', as these are whole weights.")
     if is_hosted():
         root = Path(_comfy("folder_paths").get_folder_paths(MODEL_FOLDER)[0])
     else:

@@ -76,7 +76,7 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         return value
     try:
         return CONVERT[kind](value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # the last: infinity is no whole number
         raise WorkflowError(f"{where} must be of type {kind}, got {value!r}.") from error
 
 

@@ -33,11 +33,12 @@ def to_prompt(content: Mapping[str, Any], classes: Mapping[str, type]) -> Prompt
     """
     if is_ui_format(content):
         return _Converter(content, classes).prompt()
-    prompt = {str(key): value for key, value in content.items()}
+    prompt = {str(key): dict(value) if isinstance(value, dict) else value for key, value in content.items()}
     if not prompt or not all(isinstance(n, dict) and isinstance(n.get("inputs"), dict) for n in prompt.values()):
         raise WorkflowError("the file is no ComfyUI workflow: neither UI format nor API format.")
     for node_id, node in prompt.items():
-        _known(str(node.get("class_type")), node.get("_meta", {}).get("title"), node_id, classes)
+        node["_meta"] = node["_meta"] if isinstance(node.get("_meta"), dict) else {}
+        _known(str(node.get("class_type")), node["_meta"].get("title"), node_id, classes)
     return prompt
 
 
@@ -84,7 +85,7 @@ class _Converter:
         if not isinstance(saved, list):
             raise WorkflowError(f"'{title}' (node {node_id}) has no list of widget values; save it again in ComfyUI.")
         inputs = read_widgets(cls, saved, f"'{title}' (node {node_id})")
-        for index, entry in enumerate(node.get("inputs", [])):
+        for index, entry in enumerate(node.get("inputs") or []):
             value = self._input(node_id, index, entry.get("type"), set())
             if value is not None:
                 inputs[entry["name"]] = value
@@ -92,7 +93,7 @@ class _Converter:
 
     def _input(self, node_id: str, index: int, kind: Any, seen: set[tuple[str, int]]) -> Any:
         """What feeds an input socket: a link, the value of a primitive node, or None."""
-        entries = self._nodes[node_id].get("inputs", [])
+        entries = self._nodes[node_id].get("inputs") or []
         link = entries[index].get("link") if index < len(entries) else None
         if link is None:
             return None
@@ -141,10 +142,11 @@ def _link(link: Any) -> tuple[Any, tuple[str, int]]:
 
 def _bypass(node: Mapping[str, Any], socket: int, wanted: Any) -> int | None:
     """Which input a bypassed node hands on for an output: the one beside it if it fits, else the first that does."""
-    inputs = [entry.get("type") for entry in node.get("inputs", [])]
-    given = node["outputs"][socket]["type"]
-    if not inputs:
+    inputs = [entry.get("type") for entry in node.get("inputs") or []]
+    outputs = node.get("outputs") or []
+    if not inputs or socket >= len(outputs):
         return None
+    given = outputs[socket].get("type")
     if wanted in ("*", "", None):
         return socket if socket < len(inputs) else 0
     if socket < len(inputs) and fits(inputs[socket], given) and fits(inputs[socket], wanted):

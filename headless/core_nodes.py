@@ -98,15 +98,15 @@ class SaveImage:
         """One file per frame, with the workflow inside."""
         first = to_save(host.folder("output"), file_prefix(filename_prefix, images.shape[2], images.shape[1]))
         first.parent.mkdir(parents=True, exist_ok=True)
-        number, files = next_number(first), []
+        names = [first.name.replace("%batch_num%", str(index)) for index in range(len(images))]
+        number, files = max(next_number(first.with_name(name)) for name in names), []
         about = PngInfo()
         for key, value in {"prompt": prompt, **(extra_pnginfo or {})}.items():
             if value is not None:
                 about.add_text(key, json.dumps(value))
-        for index, image in enumerate(images):
+        for index, (name, image) in enumerate(zip(names, images, strict=True)):
             pixels = np.clip(255.0 * image.cpu().numpy(), 0, 255).astype(np.uint8)
             pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-            name = first.name.replace("%batch_num%", str(index))
             path = first.parent / f"{name}_{number + index:05}_.png"
             with writing(path) as temporary:
                 Image.fromarray(pixels).save(temporary, "PNG", pnginfo=about, compress_level=4)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 
 from .check import check_node
 from .graph import Graph, Prompt, WorkflowError, is_link, sources
@@ -14,7 +15,7 @@ from .mapping import Answer, Outputs, call_node, join, resolve
 
 OnNode = Callable[[str, dict[str, Any]], None]
 """(title of the node, what it shows)."""
-NODE_ERRORS = (ValueError, TypeError, OSError, RuntimeError)
+NODE_ERRORS = (ValueError, TypeError, OSError, RuntimeError, Image.DecompressionBombError)
 
 
 @dataclass

@@ -72,10 +72,12 @@ def run_workflow(
     classes = dict(CLASSES)
     if picture is not None:
         _put_in(prompt, classes, Path(picture), remark)
-    if output is not None:
-        host.set_folders(output=output)
     extra = {"workflow": content} if is_ui_format(content) else None
-    return Executor(prompt, classes, extra, on_node, on_start).run()
+    before = host.set_folders(output=output) if output is not None else {}
+    try:
+        return Executor(prompt, classes, extra, on_node, on_start).run()
+    finally:
+        host.set_folders(**before)
 
 
 def apply_setting(prompt: Prompt, setting: str) -> None:

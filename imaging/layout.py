@@ -37,6 +37,8 @@ def check_shape(image: Any, name: str = "image") -> None:
         raise TypeError(f"{name} must be an IMAGE tensor [B,H,W,C], got {type(image).__name__}.")
     if image.ndim != 4 or image.shape[-1] not in (1, 3, 4):
         raise ValueError(f"{name} must be [B,H,W,C] with 1, 3 or 4 channels, got shape {tuple(image.shape)}.")
+    if not image.is_floating_point():
+        raise TypeError(f"{name} holds {image.dtype}; give floating-point values in [0,1], 8-bit ones divided by 255.")
     if image.numel() == 0:
         raise ValueError(f"{name} is empty (shape {tuple(image.shape)}); give at least one frame of one pixel.")
 

@@ -52,6 +52,9 @@ def check_arguments(declared: Mapping[str, Any], given: Mapping[str, Any]) -> No
 def _check(name: str, kind: Any, options: Mapping[str, Any], value: Any) -> None:
     if kind in ("INT", "FLOAT"):
         _check_number(name, kind, options, value)
+    elif kind == "BOOLEAN":
+        if not isinstance(value, (bool, Real)):  # "false" would count as true
+            raise TypeError(f"{name} must be true or false, got {type(value).__name__}.")
     elif kind == "IMAGE":
         check_shape(value, name)
     elif kind == "STRING" or not isinstance(kind, str) or kind == "COMBO":

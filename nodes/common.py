@@ -13,7 +13,7 @@ from ..imaging.estimation import estimate_sigma
 from ..imaging.layout import split
 from ..imaging.level import DenoiseError
 from ..models.contract import Denoiser
-from .masks import fitted
+from .masks import fitted, is_placeholder
 
 SIGMA_SCALE = 255
 """Nodes speak of sigma on the 0–255 scale of the literature, Python code of [0,1]."""
@@ -51,8 +51,13 @@ def decibel_words(psnr: float) -> str:
     return "identical" if math.isinf(psnr) else f"{psnr:.2f} dB"
 
 
-def noise_level(denoiser: Denoiser, image: Tensor, sigma: float) -> tuple[float | Tensor | None, str]:
+def noise_level(
+    denoiser: Denoiser, image: Tensor, sigma: float, always_used: bool = False
+) -> tuple[float | Tensor | None, str]:
     """The sigma of the node's scale as [0,1] for the denoiser (None = blind), and words for it.
+
+    Args:
+        always_used: sigma is for more than the denoiser, which may be blind.
 
     Raises:
         TypeError: not a denoiser. DenoiseError: a sigma below 0 or not finite.
@@ -62,7 +67,8 @@ def noise_level(denoiser: Denoiser, image: Tensor, sigma: float) -> tuple[float 
     if not 0 <= sigma < float("inf"):
         raise DenoiseError(f"sigma is {sigma}; give a noise level of 0 (automatic) to 255.")
     if sigma > 0:
-        return sigma / SIGMA_SCALE, f"sigma {sigma:g}"
+        unused = "" if always_used or denoiser.spec.needs_sigma else " not used, as it is blind"
+        return sigma / SIGMA_SCALE, f"sigma {sigma:g}{unused}"
     if not denoiser.spec.needs_sigma:
         return None, "blind"
     estimate = estimate_sigma(split(image)[0])
@@ -82,6 +88,11 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     noise_level(denoiser, image, sigma=1.0)  # raises unless it is a denoiser
     if not denoiser.spec.needs_sigma:
         raise DenoiseError(f"{denoiser.spec.name} is blind and takes no sigma_map; disconnect it, or load FFDNet.")
+    if is_placeholder(mask, image):
+        raise DenoiseError(
+            "sigma_map is the empty mask that Load Image gives for a picture without alpha, and says that there is no "
+            "noise; draw a mask, or disconnect it."
+        )
     level = fitted(mask, image, "sigma_map").clamp_min(0) * (sigma / SIGMA_SCALE if sigma > 0 else 1.0)
     return level, f"sigma map, mean {SIGMA_SCALE * float(level.mean()):.1f}"
 

@@ -59,7 +59,7 @@ class CompareCrops:
     def compare(self, image_1, labels, side, zoom, x, y, difference_gain, dark, reference=None, **images):
         """PSNR is of the whole pictures, not of the crops."""
         pictures = connected("image", {"image_1": image_1, **images})
-        pictures = [_planes(p, f"image_{n}") for n, p in enumerate(pictures, 1)]
+        pictures = [_planes(p, name) for name, p in pictures.items()]
         names = [name.strip() for name in labels.split(",") if name.strip()]
         names = [*names, *(f"picture {n + 1}" for n in range(len(names), len(pictures)))][: len(pictures)]
         clean = None if reference is None else _planes(reference, "reference")

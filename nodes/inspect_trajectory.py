@@ -82,7 +82,8 @@ def _decibels(reference: Tensor, image: Tensor) -> str:
             f"reference is {tuple(reference.shape[1:3])} and the pictures are {tuple(image.shape[1:3])} (height, "
             "width); give the clean picture at their size."
         )
-    return decibel_words(float(psnr(reference.expand(image.shape), image)))
+    shape = (*image.shape[:3], max(image.shape[-1], reference.shape[-1]))  # gray counts as RGB beside RGB
+    return decibel_words(float(psnr(reference.expand(shape), image.expand(shape))))
 
 
 def _scaled(images: Tensor, side: int) -> Tensor:

@@ -71,7 +71,9 @@ class BenchmarkDenoisers:
         """Every denoiser gets the same noise."""
         pictures = to_pictures(clean, noisy)
         cases = [] if noisy is not None else parse_cases(noise)
-        contestants = [check_denoiser(d) for d in connected("denoiser", {"denoiser_1": denoiser_1, **denoisers})]
+        contestants = [
+            check_denoiser(d) for d in connected("denoiser", {"denoiser_1": denoiser_1, **denoisers}).values()
+        ]
         if not contestants:
             raise DenoiseError("no denoiser is connected; connect at least one.")
         monitor, setting = host.monitor(node_id), Setting(seed, tell_sigma)

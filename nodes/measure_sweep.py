@@ -168,7 +168,7 @@ class SweepChart:
 
     def draw(self, table_1, against, metric, width, height, dark, **tables):
         """Tables of one denoiser measured twice are told apart by numbers."""
-        table = join(map(check_table, connected("table", {"table_1": table_1, **tables})))
+        table = join(map(check_table, connected("table", {"table_1": table_1, **tables}).values()))
         look = {"width": width, "height": height, "dark": dark, "text_scale": CHART_TEXT}
         chart = sweep_chart(table, against, PANELS[metric], **look)
         result = (chart, table, to_csv(table), to_markdown(table))

@@ -57,7 +57,7 @@ class DenoiseWithPrior:
     ) -> dict[str, Any]:
         """Mean, first run and spread."""
         started = time.perf_counter()
-        level, words = noise_level(denoiser, image, sigma)
+        level, words = noise_level(denoiser, image, sigma, always_used=True)
         if level is None:
             raise DenoiseError(
                 f"a diffusion chain is entered at a noise level, and {denoiser.spec.name} is blind; set sigma."

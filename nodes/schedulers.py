@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import schedulers as processes
+from ..imaging.level import DenoiseError
 from ..schedulers.heat import BORDERS
 from .common import SIGMA_SCALE
 from .registry import node
@@ -22,6 +23,13 @@ def _noise_levels(largest: float, smallest: float) -> dict[str, Widget]:
         ),
         "sigma_min": real(smallest, 0.001, 10000.0, 0.001, f"Last noise level above zero, {where}."),
     }
+
+
+def _in_units(sigma_max: float, sigma_min: float) -> tuple[float, float]:
+    """Both on the [0,1] scale. Raises DenoiseError when they are the wrong way round, in the node's own numbers."""
+    if sigma_min > sigma_max:
+        raise DenoiseError(f"sigma_min is {sigma_min:g} and above sigma_max, {sigma_max:g}; exchange them.")
+    return sigma_max / SIGMA_SCALE, sigma_min / SIGMA_SCALE
 
 
 @node("Interpolation Scheduler", "Schedulers", ("interpolation diffusion", "origin sampling", "improved sampling"))
@@ -87,9 +95,7 @@ class LangevinScheduler(SchedulerNode):
         self, levels: int, steps_per_level: int, step_size: float, sigma_max: float, sigma_min: float
     ) -> dict[str, Any]:
         """The scheduler and its chart."""
-        scheduler = processes.LangevinScheduler(
-            levels, steps_per_level, step_size, sigma_max / SIGMA_SCALE, sigma_min / SIGMA_SCALE
-        )
+        scheduler = processes.LangevinScheduler(levels, steps_per_level, step_size, *_in_units(sigma_max, sigma_min))
         return self.answer("Annealed Langevin", scheduler, f"{levels} levels of {steps_per_level} steps and a last one")
 
 
@@ -117,7 +123,7 @@ class EDMScheduler(SchedulerNode):
 
     def build(self, levels: int, solver: Any, rho: float, sigma_max: float, sigma_min: float) -> dict[str, Any]:
         """The scheduler and its chart."""
-        scheduler = processes.EDMScheduler(levels, solver, rho, sigma_max / SIGMA_SCALE, sigma_min / SIGMA_SCALE)
+        scheduler = processes.EDMScheduler(levels, solver, rho, *_in_units(sigma_max, sigma_min))
         return self.answer("EDM", scheduler, f"{levels} levels, rho {rho:g}, {solver}")
 
 

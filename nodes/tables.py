@@ -22,10 +22,10 @@ def numbered(kind: str, name: str, tooltip: str, first: int = 1) -> dict[str, Wi
     return {f"{name}_{number}": (kind, {"tooltip": tooltip}) for number in range(first, SOCKETS + 1)}
 
 
-def connected(name: str, sockets: dict[str, Any]) -> list[Any]:
-    """What is connected to name_1, name_2, … in order."""
-    found = [sockets.get(f"{name}_{number}") for number in range(1, SOCKETS + 1)]
-    return [value for value in found if value is not None]
+def connected(name: str, sockets: dict[str, Any]) -> dict[str, Any]:
+    """What is connected to name_1, name_2, … in order, by these names."""
+    found = {key: sockets.get(key) for key in (f"{name}_{number}" for number in range(1, SOCKETS + 1))}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def check_table(table: object) -> DenoiseTable:

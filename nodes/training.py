@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .. import host
 from ..imaging.level import DenoiseError
 from ..imaging.noise import NOISE_KINDS
@@ -102,7 +104,7 @@ class TrainDenoiser:
         unique_id=None,
     ):
         """The name is checked first, so that no work is lost; an interruption saves and goes on its way."""
-        file = host.new_denoiser_file(save_as if train != ADAPTER else _as_adapter(save_as))
+        file = _as_adapter(save_as) if train == ADAPTER else host.new_denoiser_file(save_as)
         start = _starting_point(train, denoiser, seed)
         part = None if noisy is not None else noise_range(noise, noise_low, noise_high)
         rate = learning_rate or RATES.get(train, NEW_RATE)
@@ -135,10 +137,10 @@ class TrainDenoiser:
                 apprentice.save(file)
 
 
-def _as_adapter(name: str) -> str:
-    """Load Denoiser knows adapters by the end of their names."""
+def _as_adapter(name: str) -> Path:
+    """A new file; Load Denoiser knows adapters by the end of their names."""
     stem = name.strip().removesuffix(".safetensors")
-    return stem if stem.endswith("_lora") else f"{stem}_lora"
+    return host.new_denoiser_file(stem if not stem or stem.endswith("_lora") else f"{stem}_lora", adapter=True)
 
 
 def _starting_point(train: str, denoiser: object, seed: int) -> NetworkDenoiser:

@@ -79,6 +79,21 @@ def test_unusable_images_are_named(image, problem):
         realdenoise.denoise(image, Halves())
 
 
+def test_pictures_of_whole_numbers_are_refused():
+    with pytest.raises(TypeError, match="divided by 255"):
+        realdenoise.denoise(torch.zeros(1, 4, 4, 3, dtype=torch.uint8), Halves())
+
+
+def test_a_denoiser_that_returns_its_input_may_be_blended():
+    class Same(Halves):
+        def __call__(self, image, level=None, monitor=None):
+            return image
+
+    for kind in (torch.float16, torch.float32):
+        picture = torch.full((1, 4, 4, 3), 0.5, dtype=kind)
+        assert torch.equal(realdenoise.denoise(picture, Same(), strength=0.5), picture)
+
+
 def test_a_list_is_no_image():
     with pytest.raises(TypeError, match="IMAGE tensor"):
         realdenoise.denoise([[0.5]], Halves())

@@ -63,6 +63,15 @@ class TestCoreNodes:
             assert json.loads(saved.text["prompt"]) == {"1": {}}
             assert json.loads(saved.text["workflow"]) == {"nodes": []}
 
+    def test_numbers_in_the_name_do_not_replace_an_earlier_picture(self):
+        first, again = (SaveImage().save(torch.zeros(2, 3, 3, 3), "p_%batch_num%")["ui"]["files"] for _ in range(2))
+        assert not set(first) & set(again)
+
+    def test_a_strange_digit_in_a_name_is_no_number(self, tmp_path):
+        (tmp_path / "output").mkdir()
+        (tmp_path / "output/pic_²_.png").write_bytes(b"")
+        assert SaveImage().save(torch.zeros(1, 3, 3, 3), "pic")["ui"]["files"][0].endswith("pic_00001_.png")
+
     def test_save_image_stays_in_its_folder(self):
         with pytest.raises(ValueError, match="leads out"):
             SaveImage().save(torch.zeros(1, 2, 2, 3), "../out")
@@ -96,6 +105,7 @@ class TestRun:
             output=tmp_path / "out",
             remark=remarks.append,
         )
+        assert host._plain_folders.get("output") != tmp_path / "out", "the next run must not save there"
         with Image.open(tmp_path / "out/x_00001_.png") as saved:
             assert np.array_equal(np.asarray(saved), pixels)
         assert len(remarks) == (1 if sample else 0)  # the clean twin was asked for, and there is none

@@ -55,6 +55,14 @@ class TestConversion:
         middle = node(2, "Double", [("value", "IMAGE", 1)], mode=4)
         assert convert(chain(middle))["3"] == {}
 
+    def test_a_bypassed_node_without_outputs_hands_on_nothing(self):
+        assert convert(chain({**node(2, "Double", [("value", "INT", 1)], mode=4), "outputs": None}))["3"] == {}
+
+    def test_lists_that_are_null_are_empty(self):
+        assert convert(graph({**node(1, "Seeded"), "inputs": None}, node(3, "Show", outputs=())))["3"] == {}
+        plain = to_prompt({"1": {"class_type": "Seeded", "inputs": {}, "_meta": None}}, CLASSES)
+        assert plain["1"]["_meta"] == {}
+
     def test_what_needs_a_muted_node_is_left_out(self):
         assert list(convert(chain(node(2, "Double", [("value", "INT", 1)], mode=2)))) == ["1"]
 

@@ -252,6 +252,26 @@ def test_new_files_are_numbered_and_never_replace_another(tmp_path, monkeypatch)
     assert (first.name, host.new_denoiser_file("mine.safetensors").name) == ("mine.safetensors", "mine_2.safetensors")
 
 
+def test_whole_weights_cannot_be_called_like_an_adapter(tmp_path, monkeypatch):
+    monkeypatch.setenv(host.MODELS_VARIABLE, str(tmp_path))
+    with pytest.raises(DenoiseError, match="leave out '_lora'"):
+        host.new_denoiser_file("style_lora")
+    assert host.new_denoiser_file("style_lora", adapter=True).name == "style_lora.safetensors"
+
+
+def test_of_several_folders_the_first_wins_and_folders_are_no_weights(tmp_path, monkeypatch):
+    first, second = tmp_path / "a", tmp_path / "b"
+    for folder in (first, second):
+        folder.mkdir()
+        save_file(small_network().state_dict(), folder / "x.safetensors")
+    (first / "sub.safetensors").mkdir()
+    torch.save(small_network().state_dict(), second / "OLD.PTH")
+    monkeypatch.setenv(host.MODELS_VARIABLE, os.pathsep.join(map(str, (first, second))))
+    files = host.denoiser_files()
+    assert files["x.safetensors"] == first / "x.safetensors"
+    assert "sub.safetensors" not in files and "OLD.PTH" in files
+
+
 def test_weights_survive_the_round_trip(tmp_path):
     state = {"a": torch.rand(3, 2), "b": torch.arange(4, dtype=torch.int8)}
     write_weights(tmp_path / "sub/net.safetensors", state, {"data": "none"})

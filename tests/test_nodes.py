@@ -100,6 +100,7 @@ def test_denoise_image_is_the_python_function(flagship):
     assert torch.equal(result, realdenoise.denoise(noisy, flagship))
     assert float(realdenoise.psnr(clean, result)) > float(realdenoise.psnr(clean, noisy)) + 5.7
     assert "blind" in report and "96×96" in report and "float32" in report
+    assert "sigma 50 not used, as it is blind" in DenoiseImage().denoise(flagship, noisy, 50.0, 1.0)["result"][1]
 
 
 def test_sigma_is_told_on_the_unit_scale_or_measured():

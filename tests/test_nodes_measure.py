@@ -153,6 +153,9 @@ def test_a_strip_has_the_first_and_last_step_and_their_psnr():
     strip, small, report = TrajectoryStrip().join(steps, **STRIP, reference=torch.full((1, 30, 20, 3), 0.5))["result"]
     assert report.splitlines() == ["t=0 · 7.96 dB", "t=2 · 13.98 dB", "t=3 · 20.00 dB"]
     assert small.shape == (3, 30, 20, 3) and strip.shape[2] == 3 * 20 + 4 * GAP
+    gray = torch.full((1, 30, 20, 1), 0.5)
+    for pictures, reference in ((steps[..., :1], gray.expand(1, 30, 20, 3)), (steps, gray)):
+        assert TrajectoryStrip().join(pictures, **STRIP, reference=reference)["result"][2] == report
     with pytest.raises(DenoiseError, match="at their size"):
         TrajectoryStrip().join(steps, **STRIP, reference=torch.zeros(1, 31, 20, 3))
 

@@ -108,6 +108,13 @@ def test_scheduler_nodes_show_a_chart_that_follows_their_settings(name):
     assert charts[0][0] > charts[1][0] and not torch.equal(charts[0][1], charts[1][1])
 
 
+@pytest.mark.parametrize("name", ["Langevin", "EDM"])
+def test_exchanged_noise_levels_are_named_in_the_nodes_own_numbers(name):
+    cls = NODE_CLASS_MAPPINGS[f"RealDenoise{name}Scheduler"]
+    with pytest.raises(DenoiseError, match="sigma_min is 100 and above sigma_max, 25"):
+        cls().build(**{**defaults(cls), "sigma_max": 25.0, "sigma_min": 100.0})
+
+
 @pytest.mark.parametrize("name", ["DDPM", "DDIM", "Interpolation", "Langevin", "EDM", "Heat"])
 def test_defaults_of_scheduler_nodes_are_those_of_the_schedulers(name):
     """On the canvas as in Python; only the number of DDIM steps is smaller, because few are enough."""
