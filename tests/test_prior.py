@@ -193,7 +193,9 @@ def test_timesteps_and_quarters() -> None:
     whole = torch.arange(2 * 3 * 4 * 6).reshape(2, 3, 4, 6)
     cut = quarters(whole)
     assert cut.shape == (8, 3, 2, 3) and sorted(cut.flatten().tolist()) == list(range(144))
-    assert torch.equal(cut[3], whole[1, :, 2:, :3])
+    assert torch.equal(cut[6], whole[1, :, 2:, :3])
+    assert torch.equal(torch.cat([quarters(whole[:1]), quarters(whole[1:])]), cut), "a picture's quarters stay together"
+    assert quarters(torch.zeros(1, 3, 7, 5)).shape == (4, 3, 3, 2)
 
 
 COLOURS = {"neutral": (0.5, 0.5, 0.5), "warm": (0.6, 0.4, 0.2), "green": (0.3, 0.6, 0.2), "blue": (0.2, 0.4, 0.7)}

@@ -77,6 +77,18 @@ def test_a_run_that_goes_on_with_other_validation_judges_anew(root, tmp_path):
     assert after.best == max(row[3] for row in after.rows[len(before.rows) :]) < before.best - 2
 
 
+def test_a_run_that_goes_on_with_other_pictures_judges_anew(root, tmp_path):
+    """Validation without folders of its own is on the training pictures."""
+    short = {"schedule": {"steps": 4, "learning_rate": 3e-3}, "validation": {"every": 2, "pictures": 1, "sigma": 15}}
+    trainer(recipe(**short), root, folder=tmp_path).run()
+    (root / "flat").mkdir()
+    Image.new("RGB", (64, 64), (90, 120, 150)).save(root / "flat" / "flat.png")
+    later = {**short, "schedule": {"steps": 8, "learning_rate": 3e-3}}
+    second = recipe(**later, data={"clean": ["flat"], "crop": 32, "batch": 4})
+    after = trainer(second, root, folder=tmp_path, resume=True).run().progress
+    assert after.best == max(row[3] for row in after.rows if row[0] > 4)
+
+
 def test_a_checkpoint_is_a_pickle_and_refused_where_those_are_dangerous(root, tmp_path, monkeypatch):
     trainer(recipe(schedule={"steps": 1}), root, folder=tmp_path).run()
     monkeypatch.setattr(torch, "__version__", "2.5.1")

@@ -1,5 +1,7 @@
 """Training, before it starts: recipes are checked, samples are repeatable."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from PIL import Image
 from realdenoise.imaging.noise import NOISE_KINDS
 from realdenoise.training.network import make_student
 from realdenoise.training.objectives import objectives
-from realdenoise.training.recipe import RecipeError, bundled_recipes, load_recipe
+from realdenoise.training.pictures import pair_files
+from realdenoise.training.recipe import RECIPES, RecipeError, bundled_recipes, load_recipe
 from realdenoise.training.samples import FolderSource, cut, make_noisy
+from realdenoise.training.validation import probes_from_folders
 from tiny_training import GAUSSIAN, make_pictures, recipe, trainer
 
 
@@ -45,6 +49,8 @@ def test_every_bundled_recipe_starts(name):
         ({"schedule": {}}, "schedule.steps"),
         ({"data": {"crop": 32}}, "names no folder"),
         ({"data": {"clean": ["x"], "crop": "big"}}, "must be of type int"),
+        ({"options": 5}, "'options' must be a table"),
+        ({"objective_options": [1]}, "'objective_options' must be a table"),
         ({"noise": []}, "noise mixture"),
         ({"noise": [{**GAUSSIAN, "on_top": 1.5, "on_top_sigma": 9}]}, "noise.on_top"),
         ({"noise": [{**GAUSSIAN, "on_top": 0.5}]}, "noise.on_top_sigma"),
@@ -144,6 +150,33 @@ def test_pairs_are_matched_by_ending_and_by_folder(tmp_path, root):
     assert torch.equal(batch.noisy, batch.clean) and torch.isnan(batch.sigma).all()
     with pytest.raises(RecipeError, match="no pairs"):
         FolderSource(recipe(data={"pairs": ["pictures"], "crop": 32}, noise=[]), root)
+
+
+def test_scenes_in_folders_may_number_their_pictures_alike(tmp_path):
+    for part in ("noisy", "clean"):
+        for scene in ("a", "b"):
+            (tmp_path / part / scene).mkdir(parents=True)
+            Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / part / scene / "1.png")
+    names = [[path.relative_to(tmp_path).as_posix() for path in pair] for pair in pair_files(tmp_path)]
+    assert names == [["noisy/a/1.png", "clean/a/1.png"], ["noisy/b/1.png", "clean/b/1.png"]]
+
+
+@pytest.mark.parametrize("sizes", [(32, 64), (64, 32)])
+def test_pairs_of_two_sizes_are_skipped_and_named(tmp_path, sizes):
+    (tmp_path / "pairs").mkdir()
+    for name, side in zip(("x_noisy", "x_clean", "y_noisy", "y_clean"), (*sizes, 48, 48), strict=True):
+        Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(tmp_path / "pairs" / f"{name}.png")
+    plan = recipe(data={"pairs": ["pairs"], "crop": 16, "batch": 2, "pair_share": 1.0}, noise=[])
+    source = FolderSource(plan, tmp_path)
+    assert [Path(name).name for name in source.skipped] == ["x_noisy.png"]
+    assert "clean partner" in next(iter(source.skipped.values()))
+    assert source.batch(0).noisy.shape == (2, 3, 16, 16) and len(probes_from_folders(plan, tmp_path)) == 1
+
+
+def test_a_recipe_of_a_windows_editor(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + (RECIPES / "tutorial_dncnn.toml").read_bytes())
+    assert load_recipe(file).network == "DnCNN"
 
 
 def test_mixture_draws_every_part():

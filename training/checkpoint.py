@@ -24,8 +24,8 @@ OTHER_RUN = "resume it with the recipe it was made with, or choose another --out
 class Progress:
     """Where a run is.
 
-    rows: the log so far, (step, seconds, loss, psnr) each. validated_on: the recipe's validation; PSNR values on other
-    pictures or noise cannot be compared with `best`.
+    rows: the log so far, (step, seconds, loss, psnr) each. validated_on: `fingerprint` of the probes; PSNR values on
+    others cannot be compared with `best`.
     """
 
     step: int = 0

@@ -56,6 +56,15 @@ class PictureStore:
             return False
         return True
 
+    def usable_pair(self, noisy: Path, clean: Path, smallest: int) -> bool:
+        """The same of two pictures, which must also be equally large."""
+        if not (self.usable(noisy, smallest) and self.usable(clean, smallest)):
+            return False
+        sizes = [f"{width}x{height}" for height, width, _ in (self.read(noisy).shape, self.read(clean).shape)]
+        if sizes[0] != sizes[1]:
+            self.skipped[str(noisy)] = f"{sizes[0]}, but its clean partner is {sizes[1]}"
+        return sizes[0] == sizes[1]
+
 
 def _eight_bits(path: Path) -> Image.Image:
     """A gray picture of more than 8 bits; Pillow's own conversion cuts every value above 255 off."""
@@ -78,7 +87,7 @@ NOISY_MARKS, CLEAN_MARKS = ("_real", "_noisy", "_NOISY"), ("_mean", "_clean", "_
 
 
 def pair_files(folder: str | Path) -> list[tuple[Path, Path]]:
-    """(noisy, clean) files: two sub-folders `noisy` and `clean` with equal names, or names ending alike.
+    """(noisy, clean) files: two sub-folders `noisy` and `clean` with equal names inside, or names ending alike.
 
     The endings are _real/_mean (PolyU), _noisy/_clean and _NOISY/_GT (SIDD).
 
@@ -87,13 +96,20 @@ def pair_files(folder: str | Path) -> list[tuple[Path, Path]]:
     """
     root = Path(folder)
     if (root / "noisy").is_dir() and (root / "clean").is_dir():
-        clean = {path.stem: path for path in picture_files(root / "clean")}
-        pairs = [(p, clean[p.stem]) for p in picture_files(root / "noisy") if p.stem in clean]
+        noisy, clean = (
+            {_name_in(root / part, p): p for p in picture_files(root / part)} for part in ("noisy", "clean")
+        )
+        pairs = [(path, clean[name]) for name, path in noisy.items() if name in clean]
     else:
         pairs = _by_ending(picture_files(root))
     if not pairs:
         raise RecipeError(f"data folder '{folder}' holds no pairs; name them like x_noisy.png and x_clean.png.")
     return pairs
+
+
+def _name_in(folder: Path, path: Path) -> Path:
+    """Scenes in folders of their own may number their pictures alike."""
+    return path.relative_to(folder).with_suffix("")
 
 
 def _by_ending(files: Sequence[Path]) -> list[tuple[Path, Path]]:

@@ -110,7 +110,7 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     if not path.is_file():
         raise RecipeError(f"recipe '{name_or_path}' is neither one of {', '.join(bundled_recipes())} nor a file.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe '{path.name}' is no TOML file ({error}); mend that line.") from error
     return recipe_from(content)
@@ -142,6 +142,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint == tuple[NoisePart, ...]:
         require(isinstance(value, (list, tuple)), where, f"must be a list of tables, written as [[{where}]]")
         return tuple(_build(NoisePart, part, f"{where}.") for part in value)
+    if getattr(hint, "__origin__", None) is Mapping:
+        require(isinstance(value, Mapping), where, f"must be a table, written as [{where}]")
     if getattr(hint, "__origin__", None) is tuple:
         value = (value,) if isinstance(value, (str, float, int)) else value
         require(isinstance(value, (list, tuple)), where, "must be a list")

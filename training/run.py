@@ -82,12 +82,11 @@ def train_from_folders(
             on_row(*values)  # type: ignore[arg-type]
 
     try:
-        trained = trainer.run(monitor, row)
+        trainer.run(monitor, row)
     finally:
-        trained = trainer.result()
-        if trained.progress.step:
+        if trainer.progress.step:
             _save(recipe, trainer, weights, adapter=student is not None)
-    return trained, weights
+    return trainer.result(), weights
 
 
 def _save(recipe: Recipe, trainer: Trainer, weights: Path, adapter: bool) -> None:

@@ -73,7 +73,7 @@ class FolderSource:
         clean = [path for folder in data.clean for path in picture_files(under(root, folder))]
         pairs = [pair for folder in data.pairs for pair in pair_files(under(root, folder))]
         self._clean = [path for path in clean if self._store.usable(path, data.crop)]
-        self._pairs = [pair for pair in pairs if all(self._store.usable(path, data.crop) for path in pair)]
+        self._pairs = [pair for pair in pairs if self._store.usable_pair(*pair, data.crop)]
         if not (self._clean or self._pairs):
             file, reason = next(iter(self.skipped.items()))
             raise RecipeError(

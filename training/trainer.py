@@ -25,7 +25,7 @@ from .objectives import Objective, Student, objectives
 from .processes import Processes
 from .recipe import Recipe, RecipeError
 from .samples import Batch, Source
-from .validation import Probe, validate
+from .validation import Probe, fingerprint, validate
 
 CHECKPOINT_SECONDS = 60.0
 OBJECTIVE_DRAWS = 1 << 20
@@ -89,7 +89,7 @@ class Trainer:
             )
         self.objective = known[recipe.objective]
         _check_options(recipe, self.objective)
-        self.progress, self._skipped = Progress(validated_on=str(recipe.validation)), 0
+        self.progress, self._skipped = Progress(validated_on=fingerprint(probes)), 0
         self.best: Mapping[str, Tensor] = {}
         with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
             self.student = make_student(recipe) if student is None else _own_copy(student)

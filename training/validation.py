@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,17 +34,24 @@ class Probe:
     sigma: float | None
 
 
+def fingerprint(probes: Sequence[Probe]) -> str:
+    """What tells one set of probes from another: PSNR values on different ones cannot be compared."""
+    digest = hashlib.sha256()
+    for probe in probes:
+        for picture in (probe.noisy, probe.clean):
+            digest.update(picture.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]:
     """The recipe's validation pictures: evenly spread over the folders, cut to their centres."""
     plan, store = recipe.validation, PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
     clean = [path for folder in plan.clean or recipe.data.clean for path in picture_files(under(root, folder))]
     pairs = [pair for folder in plan.pairs or recipe.data.pairs for pair in pair_files(under(root, folder))]
 
-    def usable(*paths: Path) -> bool:
-        return all(store.usable(path, SMALLEST_CROP) for path in paths)
-
-    probes = probes_from_pictures(recipe, [store.read(path) for path in _spread(clean, plan.pictures, usable)])
-    for noisy, target in _spread(pairs, plan.pictures, lambda pair: usable(*pair)):
+    chosen = _spread(clean, plan.pictures, lambda path: store.usable(path, SMALLEST_CROP))
+    probes = probes_from_pictures(recipe, [store.read(path) for path in chosen])
+    for noisy, target in _spread(pairs, plan.pictures, lambda pair: store.usable_pair(pair[0], pair[1], SMALLEST_CROP)):
         probes.append(Probe(_centre(store.read(noisy), plan.crop), _centre(store.read(target), plan.crop), None))
     return probes
 
