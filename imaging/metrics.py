@@ -12,6 +12,8 @@ WINDOW, SPREAD = 11, 1.5
 K1, K2 = 0.01, 0.03
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales of MS-SSIM, finest first (Wang, Simoncelli & Bovik 2003, section 3.2)."""
+BRIGHTEST = 8.0
+"""Values from which on SSIM is computed in float64: the variances it needs are differences of squares."""
 TILE = (32, 1024)
 """Rows and values per row of a tile on a CPU: large enough to hide the cost of a call, small enough for the caches."""
 
@@ -88,8 +90,9 @@ def ms_ssim(reference: Tensor, image: Tensor) -> Tensor:
 
 
 def _alike(*images: Tensor) -> list[Tensor]:
-    """The pictures in float64 if any of them is, else in float32, contiguous."""
-    dtype = torch.float64 if any(image.dtype == torch.float64 for image in images) else torch.float32
+    """The pictures contiguous, in float64 if one is or if squares in float32 would swallow fine differences."""
+    fine = any(image.dtype == torch.float64 or float(image.abs().amax()) > BRIGHTEST for image in images)
+    dtype = torch.float64 if fine else torch.float32
     return [image.to(dtype).contiguous() for image in images]
 
 

@@ -40,6 +40,13 @@ def test_ssim_of_the_smallest_and_of_several_tiles(size):
     assert ssim(clean, noisy).item() == pytest.approx(expected, abs=2e-5)
 
 
+def test_ssim_keeps_its_digits_on_pictures_far_beyond_white():
+    metrics = pytest.importorskip("skimage.metrics")
+    clean, noisy = (500 + 0.02 * torch.rand(1, 24, 24, 3, generator=torch.manual_seed(seed)) for seed in (0, 1))
+    expected = metrics.structural_similarity(clean[0].double().numpy(), noisy[0].double().numpy(), **PEER)
+    assert ssim(clean, noisy).item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_ssim_keeps_its_digits_on_flat_bright_pictures():
     metrics = pytest.importorskip("skimage.metrics")
     clean = torch.full((1, 64, 64, 3), 0.97)
