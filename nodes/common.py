@@ -59,13 +59,7 @@ def noise_level(
     Args:
         always_used: sigma is for more than the denoiser, which may be blind.
 
-    Raises:
-        TypeError: not a denoiser. DenoiseError: a sigma below 0 or not finite.
     """
-    if not isinstance(denoiser, Denoiser):
-        raise TypeError(f"denoiser must come from a node like Load Denoiser, got {type(denoiser).__name__}.")
-    if not 0 <= sigma < float("inf"):
-        raise DenoiseError(f"sigma is {sigma}; give a noise level of 0 (automatic) to 255.")
     if sigma > 0:
         unused = "" if always_used or denoiser.spec.needs_sigma else " not used, as it is blind"
         return sigma / SIGMA_SCALE, f"sigma {sigma:g}{unused}"
@@ -85,7 +79,6 @@ def mapped_level(denoiser: Denoiser, image: Tensor, sigma: float, mask: Tensor) 
     Raises:
         DenoiseError: a denoiser that is blind, or a mask that does not belong to the picture.
     """
-    noise_level(denoiser, image, sigma=1.0)  # raises unless it is a denoiser
     if not denoiser.spec.needs_sigma:
         raise DenoiseError(f"{denoiser.spec.name} is blind and takes no sigma_map; disconnect it, or load FFDNet.")
     if is_placeholder(mask, image):
@@ -122,5 +115,5 @@ def state_of(files: Iterable[Path]) -> str:
 
 
 def answer(text: str, *outputs: object, **shown: Any) -> dict[str, Any]:
-    """A node's result with text on the node itself; `shown` are further entries of `ui`, such as images."""
+    """A node's result with text for its text box, if it has one; `shown` are further entries of `ui`, as images."""
     return {"ui": {"text": [text], **shown}, "result": outputs}

@@ -14,7 +14,7 @@ from ..schedulers.known import KnownPixels
 from ..schedulers.prediction import predicted_noise, score
 from .common import SIGMA_SCALE, answer, first_frame_input, seed_input
 from .registry import node
-from .states import STATE_INPUT, check_state, current_picture, describe, to_image, to_planes
+from .states import STATE_INPUT, current_picture, describe, to_image, to_planes
 from .widgets import integer, real
 
 PURE_NOISE_RANGE = 3.0
@@ -123,7 +123,7 @@ class PredictClean:
 
     def predict(self, denoiser: Any, state: Any) -> dict[str, Any]:
         """One call of the denoiser."""
-        picture, level = check_state(state).scheduler.view(state)
+        picture, level = state.scheduler.view(state)
         if state.done:
             raise ValueError(f"all {state.steps} steps are taken; nothing is left to predict.")
         clean = denoiser(picture, level, host.monitor())
@@ -164,6 +164,6 @@ class SchedulerStep:
     def step(self, state: Any, clean: torch.Tensor) -> dict[str, Any]:
         """One call of the scheduler."""
         estimate = to_planes(clean, "clean")
-        after = check_state(state).scheduler.step(state, estimate)
+        after = state.scheduler.step(state, estimate)
         used = estimate if after.clean is None else after.clean
         return answer(describe(after), after, current_picture(after), to_image(used), after.step, after.done)

@@ -8,7 +8,7 @@ from ..imaging.level import DenoiseError
 from .common import answer
 from .expansion import DynamicPrompt, is_link, unroll
 from .registry import node
-from .states import STATE_INPUT, check_state, current_picture, describe
+from .states import STATE_INPUT, current_picture, describe
 
 
 @node("Loop Open", "Loop", ("for loop", "while loop", "repeat"))
@@ -31,7 +31,7 @@ class LoopOpen:
 
     def open(self, state: Any) -> tuple[Any, ...]:
         """The state twice: as the loop's start, and as the first round's."""
-        return (check_state(state), state)
+        return (state, state)
 
 
 @node("Loop Close", "Loop", ("end loop", "repeat"))
@@ -59,7 +59,7 @@ class LoopClose:
         Raises:
             DenoiseError: the round has taken no step.
         """
-        after, before = check_state(state), check_state(loop)
+        after, before = state, loop
         if after.done:
             return answer(describe(after), after, current_picture(after))
         advanced = after.step - before.step

@@ -12,7 +12,7 @@ from ..schedulers.base import State
 from ..schedulers.loop import run_loop
 from .common import answer, facts
 from .registry import node
-from .states import STATE_INPUT, check_state, current_picture, describe
+from .states import STATE_INPUT, current_picture, describe
 from .widgets import integer
 
 
@@ -54,7 +54,7 @@ class SampleLoop:
         """The whole loop."""
         started = time.perf_counter()
         monitor = host.monitor()
-        first = check_state(state)
+        first = state
         way = [current_picture(first)]
 
         def keep(after: State) -> None:

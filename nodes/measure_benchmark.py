@@ -11,7 +11,7 @@ from ..measurement.table import join
 from ..measurement.text import gain_words, to_csv, to_json, to_markdown
 from .common import CHART_TEXT, answer, seed_input
 from .registry import node
-from .tables import TABLE_TOOLTIP, check_denoiser, connected, numbered, tell_sigma_input, to_pictures
+from .tables import TABLE_TOOLTIP, connected, numbered, tell_sigma_input, to_pictures
 from .widgets import switch
 
 
@@ -71,9 +71,7 @@ class BenchmarkDenoisers:
         """Every denoiser gets the same noise."""
         pictures = to_pictures(clean, noisy)
         cases = [] if noisy is not None else parse_cases(noise)
-        contestants = [
-            check_denoiser(d) for d in connected("denoiser", {"denoiser_1": denoiser_1, **denoisers}).values()
-        ]
+        contestants = list(connected("denoiser", {"denoiser_1": denoiser_1, **denoisers}).values())
         if not contestants:
             raise DenoiseError("no denoiser is connected; connect at least one.")
         monitor, setting = host.monitor(node_id), Setting(seed, tell_sigma)

@@ -18,8 +18,6 @@ from .common import CHART_TEXT, answer, seed_input
 from .registry import node
 from .tables import (
     TABLE_TOOLTIP,
-    check_denoiser,
-    check_table,
     connected,
     numbered,
     tell_sigma_input,
@@ -76,7 +74,7 @@ class NoiseLevelSweep:
         pictures = to_pictures(clean)
         gallery = _Gallery(clean)
         table = sweep(
-            check_denoiser(denoiser),
+            denoiser,
             pictures,
             cases,
             Setting(seed, tell_sigma),
@@ -168,7 +166,7 @@ class SweepChart:
 
     def draw(self, table_1, against, metric, width, height, dark, **tables):
         """Tables of one denoiser measured twice are told apart by numbers."""
-        table = join(map(check_table, connected("table", {"table_1": table_1, **tables}).values()))
+        table = join(connected("table", {"table_1": table_1, **tables}).values())
         look = {"width": width, "height": height, "dark": dark, "text_scale": CHART_TEXT}
         chart = sweep_chart(table, against, PANELS[metric], **look)
         result = (chart, table, to_csv(table), to_markdown(table))

@@ -52,8 +52,6 @@ class SaveDenoiser:
         """The name is checked by the host; the file is written beside its place and then moved there."""
         if not isinstance(denoiser, NetworkDenoiser):
             raise DenoiseError("this denoiser has no weights to save; connect a network straight from its loader.")
-        if weights not in KINDS:
-            raise DenoiseError(f"weights is '{weights}'; choose one of {', '.join(KINDS)}.")
         file = host.new_denoiser_file(name)
         if overwrite:
             file = file.with_name(name.strip().removesuffix(".safetensors") + ".safetensors")

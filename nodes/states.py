@@ -16,13 +16,6 @@ STATE_INPUT: Widget = (
 )
 
 
-def check_state(state: object) -> State:
-    """The state, or TypeError for anything else."""
-    if not isinstance(state, State):
-        raise TypeError(f"state must come from a node like Start Denoising, got {type(state).__name__}.")
-    return state
-
-
 def to_image(planes: Tensor) -> Tensor:
     """[B,C,H,W] → [B,H,W,C]; values are kept, also those outside [0,1]."""
     return planes.permute(0, 2, 3, 1).contiguous()

@@ -8,8 +8,6 @@ from torch import Tensor
 
 from ..imaging.layout import check_image
 from ..measurement.sweep import Picture
-from ..measurement.table import DenoiseTable
-from ..models.contract import Denoiser
 from .widgets import Widget, switch
 
 SOCKETS = 8
@@ -26,20 +24,6 @@ def connected(name: str, sockets: dict[str, Any]) -> dict[str, Any]:
     """What is connected to name_1, name_2, … in order, by these names."""
     found = {key: sockets.get(key) for key in (f"{name}_{number}" for number in range(1, SOCKETS + 1))}
     return {key: value for key, value in found.items() if value is not None}
-
-
-def check_table(table: object) -> DenoiseTable:
-    """The table, or TypeError for anything else."""
-    if not isinstance(table, DenoiseTable):
-        raise TypeError(f"a table must come from a node like Noise Level Sweep, got {type(table).__name__}.")
-    return table
-
-
-def check_denoiser(denoiser: object) -> Denoiser:
-    """The denoiser, or TypeError for anything else."""
-    if not isinstance(denoiser, Denoiser):
-        raise TypeError(f"a denoiser must come from a node like Load Denoiser, got {type(denoiser).__name__}.")
-    return denoiser
 
 
 def to_pictures(clean: Tensor, noisy: Tensor | None = None) -> list[Picture]:

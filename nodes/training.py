@@ -149,8 +149,6 @@ def _starting_point(train: str, denoiser: object, seed: int) -> NetworkDenoiser:
         architecture, options = NEW[train]
         student = new_student(architecture, seed, options)
         return NetworkDenoiser(student.network, student.spec, host.place(student.network))
-    if train not in (WHOLE, ADAPTER):
-        raise DenoiseError(f"train is '{train}'; choose one of {', '.join((WHOLE, ADAPTER, *NEW))}.")
     if denoiser is None:
         raise DenoiseError(f"train is '{train}', but nothing is connected to denoiser; add Load Denoiser.")
     if not isinstance(denoiser, NetworkDenoiser):

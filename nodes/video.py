@@ -8,9 +8,7 @@ import uuid
 from .. import host
 from ..clips import denoise_video
 from ..host_video import clip_of, show_video, video_of
-from ..imaging.level import DenoiseError
 from ..imaging.video_encoder import Encoding
-from ..models.contract import Denoiser
 from .common import SIGMA_SCALE, answer, sigma_input
 from .registry import node
 from .widgets import choice, integer, real
@@ -63,10 +61,6 @@ class DenoiseVideo:
 
     def denoise(self, denoiser, video, sigma, strength, temporal, format, quality):
         """The file gets a name of its own, so that ComfyUI may keep earlier results in its cache."""
-        if not isinstance(denoiser, Denoiser):
-            raise TypeError(f"denoiser must come from a node like Load Denoiser, got {type(denoiser).__name__}.")
-        if format not in FORMATS:
-            raise DenoiseError(f"format '{format}' is unknown; choose one of {', '.join(FORMATS)}.")
         started = time.perf_counter()
         suffix, codec = FORMATS[format]
         target = host.folder("temp") / f"realdenoise_{uuid.uuid4().hex}{suffix}"
