@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,9 +26,9 @@ from .network import make_student
 from .objectives import Student
 from .recipe import Data, NoisePart, Optimiser, Recipe, RecipeError, Schedule, Validation
 from .run import metadata, save_adapter
-from .samples import TensorSource, make_noisy
+from .samples import TensorSource
 from .trainer import OnRow, Trained, Trainer
-from .validation import VALIDATION_STEP, Probe, validate
+from .validation import VALIDATION_STEP, Probe, centre, noisy_probe, validate
 
 KEPT = STRUCTURE | {"classes", "license"}
 """Words of the starting weights that stay true."""
@@ -188,20 +187,9 @@ def _probes(recipe: Recipe, clean: Tensor, noisy: Tensor | None) -> list[Probe]:
     """The middles of the last pictures, with the noise that is trained on; always the same."""
     probes = []
     for index in range(max(0, len(clean) - PROBES), len(clean)):
-        target = _middle(clean[index])
+        target = centre(clean[index].numpy(), PROBE_SIDE)
         if noisy is not None:
-            probes.append(Probe(_planes(_middle(noisy[index])), _planes(target), None))
-            continue
-        sample = make_noisy(target.numpy(), recipe.noise, generator(recipe.seed, VALIDATION_STEP, index))
-        sigma = None if math.isnan(sample.sigma) else sample.sigma
-        probes.append(Probe(_planes(torch.from_numpy(sample.noisy)), _planes(target), sigma))
+            probes.append(Probe(centre(noisy[index].numpy(), PROBE_SIDE), target, None))
+        else:
+            probes.append(noisy_probe(target, recipe.noise, generator(recipe.seed, VALIDATION_STEP, index)))
     return probes
-
-
-def _middle(picture: Tensor) -> Tensor:
-    top, left = (max(0, (length - PROBE_SIDE) // 2) for length in picture.shape[:2])
-    return picture[top : top + PROBE_SIDE, left : left + PROBE_SIDE]
-
-
-def _planes(picture: Tensor) -> Tensor:
-    return picture.permute(2, 0, 1)[None].contiguous()

@@ -17,7 +17,7 @@ from ..imaging.randomness import generator
 from ..models.adapters import predict_clean
 from .objectives import Student
 from .pictures import PictureStore, pair_files, picture_files
-from .recipe import Recipe
+from .recipe import NoisePart, Recipe
 from .recipe_parts import SMALLEST_CROP
 from .samples import make_noisy, under
 
@@ -52,7 +52,7 @@ def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]
     chosen = _spread(clean, plan.pictures, lambda path: store.usable(path, SMALLEST_CROP))
     probes = probes_from_pictures(recipe, [store.read(path) for path in chosen])
     for noisy, target in _spread(pairs, plan.pictures, lambda pair: store.usable_pair(pair[0], pair[1], SMALLEST_CROP)):
-        probes.append(Probe(_centre(store.read(noisy), plan.crop), _centre(store.read(target), plan.crop), None))
+        probes.append(Probe(centre(store.read(noisy), plan.crop), centre(store.read(target), plan.crop), None))
     return probes
 
 
@@ -68,18 +68,24 @@ def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list
     """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds."""
     plan, probes = recipe.validation, []
     for number, picture in enumerate(pictures):
-        clean = _centre(picture, plan.crop)
+        clean = centre(picture, plan.crop)
         noise = generator(recipe.seed, VALIDATION_STEP, number).standard_normal(tuple(clean.shape), dtype=np.float32)
         probes.append(Probe(clean + torch.from_numpy(noise) * (plan.sigma / 255), clean, plan.sigma / 255))
         for kind, part in enumerate(plan.noise):
             random = generator(recipe.seed, VALIDATION_STEP + 1 + kind, number)
-            sample = make_noisy(clean[0].permute(1, 2, 0).numpy(), [part], random)
-            sigma = None if np.isnan(sample.sigma) else sample.sigma
-            probes.append(Probe(torch.from_numpy(sample.noisy).permute(2, 0, 1)[None].contiguous(), clean, sigma))
+            probes.append(noisy_probe(clean, [part], random))
     return probes
 
 
-def _centre(picture: np.ndarray, side: int) -> Tensor:
+def noisy_probe(clean: Tensor, mixture: Sequence[NoisePart], random: np.random.Generator) -> Probe:
+    """A clean [1,C,H,W] with noise of one part of the mixture."""
+    sample = make_noisy(clean[0].permute(1, 2, 0).numpy(), mixture, random)
+    sigma = None if np.isnan(sample.sigma) else sample.sigma
+    return Probe(torch.from_numpy(sample.noisy).permute(2, 0, 1)[None].contiguous(), clean, sigma)
+
+
+def centre(picture: np.ndarray, side: int) -> Tensor:
+    """The middle of [H,W,C], uint8 or in [0,1] → [1,C,side,side] float32, or less where it is smaller."""
     top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
     square = picture[top : top + side, left : left + side].astype(np.float32) / (
         255 if picture.dtype == np.uint8 else 1
