@@ -64,3 +64,27 @@ def test_changing_a_late_step_runs_only_what_depends_on_it(comfyui, first):
     assert {"whole", "drawn"} <= {*cached}
     assert not {"guided", "step2", "hand"} & {*cached}
     assert not any("identical" in line for line in again["outputs"]["hand"]["text"])
+
+
+def test_a_loop_that_begins_anew_in_every_round_of_another(comfyui):
+    nodes = {
+        "photo": api("SamplePhoto", picture="cat", iso=6400),
+        "denoiser": api("LoadDenoiser", denoiser="autoencoder", precision="fp32"),
+        "outer_plan": api("InterpolationScheduler", steps=3),
+        "inner_plan": api("InterpolationScheduler", steps=2),
+        "start": api("StartDenoising", scheduler=["outer_plan", 0], image=["photo", 0], sigma=20.0),
+        "outer": api("LoopOpen", state=["start", 0]),
+        "outer_clean": api("PredictClean", denoiser=["denoiser", 0], state=["outer", 1]),
+        "again": api("StartDenoising", scheduler=["inner_plan", 0], image=["outer_clean", 0], sigma=5.0),
+        "inner": api("LoopOpen", state=["again", 0]),
+        "inner_clean": api("PredictClean", denoiser=["denoiser", 0], state=["inner", 1]),
+        "inner_step": api("SchedulerStep", state=["inner", 1], clean=["inner_clean", 0]),
+        "look": {"class_type": "PreviewImage", "inputs": {"images": ["inner_step", 1]}},
+        "inner_end": api("LoopClose", loop=["inner", 0], state=["inner_step", 0]),
+        "outer_step": api("SchedulerStep", state=["outer", 1], clean=["inner_end", 1]),
+        "outer_end": api("LoopClose", loop=["outer", 0], state=["outer_step", 0]),
+        "meter": api("PSNRMeter", reference=["photo", 1], image=["outer_end", 1], noisy=["photo", 0]),
+    }
+    outputs = comfyui.run(nodes)["outputs"]
+    assert sum(node == "look" or node.endswith(".look") for node in outputs) == 3 * 2
+    assert "better than the noisy input" in " ".join(outputs["meter"]["text"])
