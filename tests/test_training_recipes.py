@@ -22,7 +22,15 @@ def root(tmp_path_factory):
 
 
 def test_every_bundled_recipe_is_valid():
-    expected = {"interpolation_unet", "dncnn_color_blind", "ridnet", "autoencoder", "vae", "prior_unet2d"}
+    expected = {
+        "interpolation_unet",
+        "interpolation_unet_white",
+        "dncnn_color_blind",
+        "ridnet",
+        "autoencoder",
+        "vae",
+        "prior_unet2d",
+    }
     assert expected | {"tutorial_dncnn", "tutorial_ridnet"} <= set(bundled_recipes())
     for name in bundled_recipes():
         assert load_recipe(name).name == name

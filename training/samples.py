@@ -91,8 +91,7 @@ class FolderSource:
             noisy, clean = (self._store.read(path) for path in self._pairs[random.integers(len(self._pairs))])
             noisy, clean = cut((noisy, clean), data.crop, random)
             return Sample(noisy, clean, noisy, float("nan"))
-        (clean,) = cut((self._store.read(self._clean[random.integers(len(self._clean))]),), data.crop, random)
-        return make_noisy(vary_colour(clean, data.colour, random), self._recipe.noise, random)
+        return spoiled_crop(self._store.read(self._clean[random.integers(len(self._clean))]), self._recipe, random)
 
 
 class TensorSource:
@@ -117,8 +116,13 @@ class TensorSource:
         if self._noisy is not None:
             noisy, clean = cut((self._noisy[number], self._clean[number]), data.crop, random)
             return Sample(noisy, clean, noisy, float("nan"))
-        (clean,) = cut((self._clean[number],), data.crop, random)
-        return make_noisy(vary_colour(clean, data.colour, random), self._recipe.noise, random)
+        return spoiled_crop(self._clean[number], self._recipe, random)
+
+
+def spoiled_crop(picture: np.ndarray, recipe: Recipe, random: np.random.Generator) -> Sample:
+    """A crop of a clean picture [H,W,C], and what the recipe's noise makes of it."""
+    (clean,) = cut((picture,), recipe.data.crop, random)
+    return make_noisy(vary_colour(clean, recipe.data.colour, random), recipe.noise, random)
 
 
 def under(root: Path | None, folder: str) -> Path:
