@@ -13,6 +13,8 @@ from PIL import Image, PngImagePlugin
 ORIENTATION, X_RESOLUTION = 0x0112, 0x011A
 EXIF_HEADER = b"Exif\x00\x00"
 XMP_TEXT = "XML:com.adobe.xmp"
+EXIF_TEXTS = ("Raw profile type exif", "Raw profile type APP1")
+"""Where ImageMagick keeps the EXIF block of a PNG, in hexadecimal."""
 SUB_DIRECTORIES = (0x8769, 0x8825)
 """Pointers to the Exif and the GPS directory."""
 MAKER_NOTE = 0x927C
@@ -39,7 +41,9 @@ class Metadata:
 def read_metadata(picture: Image.Image) -> Metadata:
     """The metadata of an opened file, for pixels that have been turned upright."""
     info = picture.info
-    text = {key: str(value) for key, value in getattr(picture, "text", {}).items() if key != XMP_TEXT}
+    text = {
+        key: str(value) for key, value in getattr(picture, "text", {}).items() if key not in (XMP_TEXT, *EXIF_TEXTS)
+    }
     return Metadata(
         icc=info.get("icc_profile") or None,
         exif=_exif(picture),
@@ -47,6 +51,25 @@ def read_metadata(picture: Image.Image) -> Metadata:
         dpi=_resolution(picture),
         text=text,
     )
+
+
+def adopt_exif(picture: Image.Image) -> None:
+    """Let an EXIF block in a PNG's texts count as its own, so that it turns the picture and is kept upright."""
+    if picture.format != "PNG":
+        return
+    picture.load()  # texts may follow the pixels
+    blocks = [_from_hexadecimal(str(picture.info.pop(key, ""))) for key in EXIF_TEXTS]
+    found = next((block for block in blocks if block.startswith((EXIF_HEADER, b"II*\0", b"MM\0*"))), None)
+    if found is not None:
+        picture.info.setdefault("exif", found)
+
+
+def _from_hexadecimal(text: str) -> bytes:
+    """What stands behind two lines of name and length; nothing of a damaged text."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return b""
 
 
 def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
