@@ -15,7 +15,10 @@ from .tiff import Entries, entries_at
 LAYOUT_TAGS = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317)
 """Size, depth, compression, colour, order of bits, strips, rows, planes, differences: all FFmpeg knows of them."""
 TILE_WIDTH, FURTHER_CHANNELS, NUMBER_KIND = 322, 338, 339
-UNSIGNED, UNSPECIFIED, PREMULTIPLIED, STRAIGHT = 1, 0, 1, 2
+UNSIGNED = (1, 4)
+"""Kinds of numbers: said to be so, or said to be unknown."""
+UNSPECIFIED, PREMULTIPLIED, STRAIGHT = 0, 1, 2
+"""Kinds of further channels."""
 
 
 class Strips(NamedTuple):
@@ -39,7 +42,7 @@ def only_strips(content: bytes, path: Path) -> Strips:
         raise DenoiseError(f"'{path}' is damaged (it has no directory); get a whole copy of it.") from error
     if TILE_WIDTH in entries:
         raise DenoiseError(f"'{path}' is stored in tiles, which are not read at 16 bits; save it in strips, or as PNG.")
-    if NUMBER_KIND in entries and _first(content, entries, NUMBER_KIND, order) != UNSIGNED:
+    if NUMBER_KIND in entries and _first(content, entries, NUMBER_KIND, order) not in UNSIGNED:
         raise DenoiseError(f"'{path}' holds signed or floating-point numbers; convert it to unsigned ones, or to EXR.")
     kept = [(tag, *entries[tag]) for tag in LAYOUT_TAGS if tag in entries]
     directory = struct.pack(order + "H", len(kept)) + b"".join(
