@@ -20,6 +20,7 @@ from torch import Tensor
 
 from .deep_files import deep_bytes, read_deep
 from .level import DenoiseError
+from .limits import beyond
 from .metadata import ORIENTATION, Metadata, adopt_exif, read_metadata, save_arguments
 from .tiff import tiff_bytes
 from .tiff_layout import drops_a_channel, with_alpha
@@ -175,7 +176,8 @@ def save_picture(
         quality: 1 to 100 for JPEG (never subsampled) and WebP (100 = lossless); the others are always lossless.
 
     Raises:
-        PictureError: unknown ending, transparency in a JPEG, or PyAV is missing, which writes 16-bit PNG and EXR.
+        PictureError: unknown ending, transparency in a JPEG, a side or camera data too large for a JPEG or WebP, or
+            PyAV is missing, which writes 16-bit PNG and EXR.
         OSError: the folder is missing or read-only.
     """
     path, info = Path(path), info or PictureInfo()
@@ -184,6 +186,9 @@ def save_picture(
         raise PictureError(f"'{path}' ends in no known picture format; use {', '.join(SUFFIXES)}.")
     if image.shape[-1] == 4 and FORMATS.get(suffix) == "JPEG":
         raise PictureError(f"'{path}' cannot hold transparency; use .png, .webp or .tif.")
+    problem = beyond(FORMATS.get(suffix, ""), image.shape[0], image.shape[1], info.metadata)
+    if problem is not None:
+        raise PictureError(f"'{path}' {problem}.")
     if info.scale != 1:  # all other pictures are spared the copy
         image = torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1)
     if suffix == FLOATING or (suffix in DEEP and info.bits > 8):

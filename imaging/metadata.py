@@ -79,13 +79,18 @@ def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
         arguments["icc_profile"] = metadata.icc
     if metadata.exif:
         arguments["exif"] = EXIF_HEADER + metadata.exif
-    if metadata.dpi and file_format != "WEBP":
+    if metadata.dpi and (file_format == "PNG" or (file_format == "JPEG" and _fits_jpeg(metadata.dpi))):
         arguments["dpi"] = metadata.dpi
     if file_format == "PNG":
         arguments["pnginfo"] = _png_texts(metadata)
     elif metadata.xmp and file_format in ("JPEG", "WEBP"):
         arguments["xmp"] = metadata.xmp
     return arguments
+
+
+def _fits_jpeg(dpi: tuple[float, float]) -> bool:
+    """Whether both are whole numbers of 16 bits after rounding; others would become some other resolution."""
+    return all(1 <= round(dots) <= 0xFFFF for dots in dpi)
 
 
 def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from realdenoise.imaging.files import PictureInfo, load_picture, save_picture
+from realdenoise.imaging.files import PictureError, PictureInfo, load_picture, save_picture
 from realdenoise.imaging.level import DenoiseError
+from realdenoise.imaging.metadata import Metadata
 from small_exr import write_exr
 
 av = pytest.importorskip("av")
@@ -154,3 +155,37 @@ def test_gray_with_alpha_of_sixteen_bits(tmp_path, suffix, kept):
     again, info = load_picture(tmp_path / f"a{suffix}")
     assert torch.equal(again[0], image) and info.bits == 16 and info.gray == bool(kept)
     assert not kept or (tmp_path / f"a{suffix}").read_bytes()[24:26] == kept
+
+
+@pytest.mark.parametrize("dpi, kept", [((65535, 300), True), ((65536, 300), False), ((300, 0.2), False)])
+def test_a_resolution_that_a_jpeg_cannot_say_is_left_out(tmp_path, dpi, kept):
+    save_picture(torch.zeros(4, 4, 3), tmp_path / "a.jpg", PictureInfo(metadata=Metadata(dpi=dpi)))
+    assert load_picture(tmp_path / "a.jpg")[1].metadata.dpi == (dpi if kept else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "metadata", "problem"),
+    [
+        ("a.jpg", (1, 65501, 1), Metadata(), "65501 by 1 pixels, at most 65500"),
+        ("a.webp", (16384, 1, 3), Metadata(), "1 by 16384 pixels, at most 16383"),
+        ("a.jpg", (2, 2, 3), Metadata(exif=b"II*\0" + bytes(65524)), "64 KiB of camera data"),
+        ("a.jpg", (2, 2, 3), Metadata(xmp=bytes(65505)), "64 KiB of XMP"),
+    ],
+)
+def test_what_is_too_large_for_the_format(tmp_path, name, shape, metadata, problem):
+    with pytest.raises(PictureError, match=problem) as caught:
+        save_picture(torch.zeros(shape), tmp_path / name, PictureInfo(metadata=metadata))
+    assert name in str(caught.value) and "use .png" in str(caught.value) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "metadata"),
+    [
+        ("a.jpg", (1, 65500, 1), Metadata()),
+        ("a.webp", (16383, 1, 3), Metadata()),
+        ("a.jpg", (2, 2, 3), Metadata(exif=b"II*\0\x08\0\0\0" + bytes(65519), xmp=bytes(65504))),
+    ],
+)
+def test_what_just_fits_the_format(tmp_path, name, shape, metadata):
+    save_picture(torch.zeros(shape), tmp_path / name, PictureInfo(metadata=metadata))
+    assert load_picture(tmp_path / name)[0].shape[1:3] == shape[:2]
