@@ -81,7 +81,7 @@ def _decoded(av: Any, content: bytes, kind: str, path: Path) -> Any:
 
 def _levels(frame: Any) -> Tensor:
     name = frame.format.name
-    channels = 4 if name.startswith(("rgba", "ya", "gbra", "gbrap")) else 1 if name.startswith("gray") else 3
+    channels = 4 if name.startswith(("rgba", "ya", "gbra")) else 1 if name.startswith("gray") else 3
     levels = np.asarray(frame.to_ndarray(format=LAYOUTS[channels]), np.float32) / 65535
     return torch.from_numpy(levels.reshape(1, frame.height, frame.width, channels))
 

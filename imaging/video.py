@@ -14,9 +14,9 @@ from torch import Tensor
 from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
-from .video_colours import SAFE_LAYOUT, WHOLE_LAYOUT, colours_for
 from .video_encoder import FORMATS, LOSSLESS, Encoding, OtherTrack, add_sound, add_video, frame_of, put_waveform
 from .video_extras import is_kept, keep_track_words, keep_words
+from .video_fit import SAFE_LAYOUT, WHOLE_LAYOUT, clock_for, colours_for
 from .video_reader import DEFAULT_RATE, Timeline, Window, pixels_of, quarter_turns, understood
 
 VIDEO_SUFFIXES = tuple(FORMATS)
@@ -159,7 +159,7 @@ class _Converter:
         encoder = encoding.encoder(target.suffix.lower())
         turned = size[::-1] if turns % 2 else size
         self._encoder = add_video(writer, encoder, encoding, turned, rate, video.pix_fmt)
-        self._encoder.codec_context.time_base = video.time_base
+        self._encoder.codec_context.time_base = clock_for(encoder, video.time_base)
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
             setattr(self._encoder.codec_context, name, getattr(video.codec_context, name))
         self._colours = colours_for(encoder, self._encoder.pix_fmt, video)

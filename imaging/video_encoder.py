@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .deep_files import pyav
 from .files import PictureError
-from .video_colours import BT709, LIMITED_RANGE, SAFE_LAYOUT, check_size, layout_for
 from .video_extras import is_taken, keep_track_words
+from .video_fit import BT709, LIMITED_RANGE, SAFE_LAYOUT, check_size, layout_for
 from .video_reader import bits_of
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
@@ -60,7 +60,7 @@ class Encoding:
         return {"qmin": scale, "qmax": scale, "flags": "+qscale", "global_quality": str(LAMBDA * self._quantiser())}
 
     def _quantiser(self) -> int:
-        """H.264's step doubles every 6 and is 1 at 4 (Rec. H.264, 8.5.9); MPEG-4's is twice its scale."""
+        """H.264's step doubles every 6 and is 1 at 4 (Rec. H.264); MPEG-4's is twice its scale."""
         least, most = QUANTISERS
         return min(max(round(2 ** ((self.quality - 4) / 6) / 2), least), most)
 
@@ -80,9 +80,14 @@ def add_video(
     """A picture track of `size` (width, height); its pixel format is `layout` if the encoder has it.
 
     Raises:
-        PictureError: a size that the encoder does not take.
+        PictureError: a size that the encoder does not take, or a container that does not take its work.
     """
-    stream = writer.add_stream(encoder, rate=rate)
+    try:
+        stream = writer.add_stream(encoder, rate=rate)
+    except ValueError as error:  # PyAV's own
+        raise PictureError(
+            f"a {writer.format.name} file cannot hold what codec '{encoder}' makes; choose another ending or codec."
+        ) from error
     known = [found.name for found in stream.codec_context.codec.video_formats or ()]
     stream.width, stream.height = size
     stream.pix_fmt = layout_for(encoder, layout, known)

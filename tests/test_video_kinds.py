@@ -168,6 +168,29 @@ def test_a_part_keeps_its_subtitles_in_their_places_and_no_chapters(tmp_path):
     assert found == [(pytest.approx(0.08, abs=1e-3), b"World")]
 
 
+def test_a_fine_clock_for_mpeg4(tmp_path):
+    """90 kHz, as in broadcasts."""
+    with av.open(str(tmp_path / "a.ts"), "w", format="mpegts") as writer:
+        track = writer.add_stream("mpeg2video", rate=24)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuv420p"
+        for index in range(4):
+            frame = av.VideoFrame.from_ndarray((smooth() * 255).byte().numpy(), format="rgb24")
+            frame.pts = index
+            writer.mux(track.encode(frame))
+        writer.mux(track.encode(None))
+    assert convert_video(FileClip(str(tmp_path / "a.ts")), tmp_path / "b.avi", unchanged, codec="mpeg4") == 4
+    assert convert_video(FileClip(str(tmp_path / "a.ts")), tmp_path / "b.mp4", unchanged, codec="mpeg4") == 4
+    with av.open(str(tmp_path / "b.mp4")) as reader:
+        times = sorted(float(frame.pts * frame.time_base) for frame in reader.decode(video=0))
+    assert np.diff(times) == pytest.approx([1 / 24] * 3, abs=1e-4)
+
+
+def test_a_codec_that_the_container_does_not_take(tmp_path):
+    with pytest.raises(PictureError, match="webm file cannot hold what codec 'mpeg4' makes; choose"):
+        write_video(iter([smooth()]), tmp_path / "a.webm", RATE, encoding=Encoding("mpeg4"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_takes_codecs_without_crf(tmp_path):
     write_video(iter([smooth()] * 2), tmp_path / "a.mp4", RATE)
     words = ["denoise", str(tmp_path / "a.mp4"), "-o", str(tmp_path / "b.avi"), "--denoiser", "heat", "--sigma", "5"]

@@ -1,7 +1,8 @@
-"""Which pixels an encoder takes, and how colours become them: format, matrix, range, and sizes that fit."""
+"""What an encoder takes: pixel format, matrix and range of colours, sizes, and how finely it counts time."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from .deep_files import pyav
@@ -16,6 +17,8 @@ JPEGS, JPEG_LAYOUT = ("mjpeg",), "yuvj420p"
 """Encoders of JPEGs, which know one matrix and the full range alone."""
 WHOLE_BLOCKS = ("libx264", "libx265")
 """Encoders that take no half sample of colour at the edge."""
+
+COARSE_CLOCKS, COARSE_TICK = ("mpeg4",), Fraction(1, 60000)
 
 Colours = tuple[int, int]
 """Matrix and range."""
@@ -34,6 +37,11 @@ def colours_for(encoder: str, layout: str, source: Any = None) -> Colours | None
         return BT601, FULL_RANGE
     rgb = source is None or source.codec_context.colorspace == RGB or pyav().VideoFormat(source.pix_fmt).is_rgb
     return (BT709, LIMITED_RANGE) if rgb and not pyav().VideoFormat(layout).is_rgb else None
+
+
+def clock_for(encoder: str, tick: Fraction) -> Fraction:
+    """The time base for frames dated in ticks of such a length; MPEG-4 counts the ticks of a second with 16 bits."""
+    return max(tick, COARSE_TICK) if encoder in COARSE_CLOCKS else tick
 
 
 def check_size(encoder: str, layout: str, size: tuple[int, int]) -> None:
