@@ -19,6 +19,7 @@ WHOLE_BLOCKS = ("libx264", "libx265")
 """Encoders that take no half sample of colour at the edge."""
 
 COARSE_CLOCKS, COARSE_TICK = ("mpeg4",), Fraction(1, 60000)
+"""Encoders that refuse the clock of a broadcast, 90 kHz, and what they get instead."""
 
 Colours = tuple[int, int]
 """Matrix and range."""
