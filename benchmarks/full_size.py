@@ -70,7 +70,8 @@ def compare(network, arguments):
     runs = {name: [] for name in runners}
     for _ in range(arguments.repeats):
         for name in runners:
-            size = arguments.megapixels[0] if name == "ours" else arguments.peer_megapixels or arguments.megapixels[0]
+            ours = name.startswith("ours")
+            size = arguments.megapixels[0] if ours else arguments.peer_megapixels or arguments.megapixels[0]
             if not (runs[name] and "problem" in runs[name][0]):
                 runs[name].append(measure(name, network, size, arguments.threads, judged=not runs[name]))
     figures = {name: best([clocked(run, arguments) for run in found]) for name, found in runs.items()}

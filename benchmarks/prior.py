@@ -99,9 +99,10 @@ def guidance(arguments, denoiser):
 
 
 def save(patches, path):
-    """A sheet of the patches, eight in a row."""
+    """A sheet of the patches, eight in a row; black where the last row has none."""
     if path is not None:
-        rows = [torch.cat(list(row), dim=-1) for row in patches.split(8) if len(row) == 8]
+        patches = torch.cat([patches, patches.new_zeros(-len(patches) % 8, *patches.shape[1:])])
+        rows = [torch.cat(list(row), dim=-1) for row in patches.split(8)]
         sheet = torch.cat(rows, dim=-2).permute(1, 2, 0)
         Image.fromarray((sheet * 255).round().to(torch.uint8).numpy()).save(path)
 

@@ -53,11 +53,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="clean pictures")
     parser.add_argument("--denoiser", default="vae", metavar="NAME|FILE")
-    parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--draws", type=int, default=16, help="at least 2: a single one has no spread")
     parser.add_argument("--sigma", type=float, default=25.0, help="white noise on the 0-255 scale")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth picture")
     parser.add_argument("--precision", default="fp32")
     arguments = parser.parse_args()
+    if arguments.draws < 2:
+        parser.error("--draws must be at least 2: a single draw has no spread.")
     denoiser = load_denoiser(arguments.denoiser, device="cpu", precision=arguments.precision)
     started = time.perf_counter()
     rows = [

@@ -1,31 +1,17 @@
-"""What several commands share: which files are meant, where results go, loading a denoiser."""
+"""What several commands share: options, pairs of pictures, loading a denoiser."""
 
 from __future__ import annotations
 
 import argparse
-import glob
 import sys
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._errors import UsageError
 from ._numbers import level, natural, positive, real, share, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-AnyPath = TypeVar("AnyPath", bound=PurePath)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file and where its result goes."""
-
-    source: Path
-    target: Path
 
 
 def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +95,7 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
     """The denoiser that the options choose, on their device or the given one."""
     from ..models.loader import load_denoiser
 
+    check_device(device or args.device)
     denoiser = load_denoiser(
         known_file(args.denoiser),
         device=device or args.device,
@@ -122,6 +109,19 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
     return denoiser
 
 
+def check_device(name: str) -> None:
+    """Also for methods that use none. Raises UsageError for an unknown device, ValueError for one that is not here."""
+    import torch
+
+    from ..models.placement import resolve_device
+
+    try:
+        torch.device("cpu" if name == "auto" else name)
+    except RuntimeError as error:
+        raise UsageError(f"device '{name}' is unknown; try auto, cpu, cuda, cuda:1 or mps.") from error
+    resolve_device(name)
+
+
 def warn_if_slow(denoiser) -> None:
     """Say it when the precision that was asked for is only emulated here."""
     from ..models.network_denoiser import NetworkDenoiser
@@ -129,58 +129,3 @@ def warn_if_slow(denoiser) -> None:
     slow = denoiser.why_slow() if isinstance(denoiser, NetworkDenoiser) else None
     if slow is not None:
         print(f"{denoiser.spec.name}: {slow}.", file=sys.stderr)
-
-
-def found_files(names: Sequence[str], suffixes: Sequence[str]) -> list[tuple[Path, Path]]:
-    """Files, folders and patterns → single files, each with its place below the output folder.
-
-    Raises:
-        UsageError: nothing found.
-    """
-    if "" in names:
-        raise UsageError("the name of an input is empty; give a file, a folder or a pattern.")
-    found = [pair for name in names for pair in _files(name, suffixes)]
-    if not found:
-        raise UsageError(f"there is no picture in {', '.join(names)}.")
-    return found
-
-
-def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job]:
-    """Files, folders and patterns → single files with their targets.
-
-    One file goes to OUT itself when that has a picture's ending; everything else goes into the folder OUT, the
-    contents of a given folder keeping their tree.
-
-    Raises:
-        UsageError: nothing found, or two results of the same name.
-    """
-    found = found_files(names, suffixes)
-    target = Path(output)
-    if len(found) == 1 and target.suffix.lower() in suffixes and not target.is_dir():
-        return [Job(found[0][0], target)]
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"'{output}' is a file; several pictures need a folder to go into.")
-    made = [Job(source, target / result_name(relative)) for source, relative in found]
-    twice = [path for path, count in Counter(job.target for job in made).items() if count > 1]
-    if twice:
-        raise UsageError(f"several inputs would become '{twice[0]}'; denoise them in separate runs.")
-    return made
-
-
-def result_name(file: AnyPath) -> AnyPath:
-    """What the result of a file is called: the same, but a developed raw file becomes a TIFF."""
-    from ..imaging.raw import DEVELOPED, RAW_SUFFIXES
-
-    return file.with_suffix(DEVELOPED) if file.suffix.lower() in RAW_SUFFIXES else file
-
-
-def _files(name: str, suffixes: Sequence[str]) -> list[tuple[Path, Path]]:
-    """(file, its place below the output folder) for one word of the command line."""
-    path = Path(name)
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
-        return [(file, file.relative_to(path)) for file in files]
-    if path.exists() or not glob.has_magic(name):
-        return [(path, Path(path.name))]
-    matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
-    return [(Path(match), Path(Path(match).name)) for match in matches if Path(match).suffix.lower() in suffixes]

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ..imaging.files import writing
+from ..imaging.level import DenoiseError
 
 ANY_NAME = "surrogateescape"
 """Linux allows file names that are no UTF-8."""
@@ -65,9 +66,12 @@ class Manifest:
 
 
 def _read(path: Path) -> list[Row]:
-    """Rows of an earlier run; a last line that was cut off is left out."""
+    """Rows of an earlier run; a last line that was cut off is left out. DenoiseError when it is another file."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8", errors=ANY_NAME) as stream:
-        lines = [line for line in csv.reader(stream) if len(line) == len(HEADER)]
+    try:
+        with path.open(newline="", encoding="utf-8", errors=ANY_NAME) as stream:
+            lines = [line for line in csv.reader(stream) if len(line) == len(HEADER)]
+    except csv.Error as error:
+        raise DenoiseError(f"'{path}' is no list of an earlier run ({error}); move it out of the folder.") from error
     return [Row(*line) for line in lines if tuple(line) != HEADER]

@@ -99,12 +99,12 @@ def _survey(args: argparse.Namespace) -> tuple[Plan, dict[PurePath, PurePath]]:
     (_, source, pictures), (filesystem, target, results) = places
     if f"{target}/".startswith(f"{source}/") or f"{source}/".startswith(f"{target}/"):
         raise UsageError("IN_DIR and OUT_DIR must not lie inside each other, or results would become inputs.")
-    for path in results:
-        if path.endswith(PART):
-            filesystem.delete_file(path)
     todo = plan(PurePosixPath(path[len(source) + 1 :]) for path in pictures)
     if not (len(todo) or todo.videos):
         raise UsageError(f"there is no picture in '{args.source}'.")
+    own = {f"{target}/{result}{PART}" for result in (MANIFEST, *map(str, todo.results.values()))}
+    for path in own.intersection(results):
+        filesystem.delete_file(path)
     done = {PurePosixPath(path[len(target) + 1 :]) for path in results}
     return todo, {file: result for file, result in todo.results.items() if result not in done}
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from ..imaging.raw import PHOTO_SUFFIXES
 from ..imaging.video import VIDEO_SUFFIXES
 from ._errors import named
-from ._inputs import result_name
+from ._jobs import result_name
 from ._manifest import Row
 
 

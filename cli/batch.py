@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,8 @@ from ._inputs import add_denoiser_options, add_method_options
 from ._numbers import natural
 
 MANIFEST = "manifest.csv"
+HALF_WRITTEN = re.compile(r"\.[0-9a-f]{8}\.part")
+"""What `imaging.files.writing` calls a file until it is whole; nobody else's files may go."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -60,10 +63,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"'{args.source}' is no folder.")
     if target.is_relative_to(source) or source.is_relative_to(target):
         raise UsageError("IN_DIR and OUT_DIR must not lie inside each other, or results would become inputs.")
-    target.mkdir(parents=True, exist_ok=True)
-    for half_written in target.rglob(".*.part"):
-        half_written.unlink()
     plan = find_pictures(source)
+    if not (len(plan) or plan.videos):
+        raise UsageError(f"there is no picture in '{args.source}'.")
+    target.mkdir(parents=True, exist_ok=True)
+    for path in target.rglob(".*.part"):
+        if HALF_WRITTEN.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            path.unlink()
     waiting = {file: result for file, result in plan.results.items() if not (target / result).exists()}
     before, failed = len(plan.results) - len(waiting), 0
     manifest = Manifest(target / MANIFEST, finished={file.as_posix() for file in plan.results if file not in waiting})

@@ -115,7 +115,7 @@ def _loaded(clean: Path, noisy: Path | None) -> tuple:
 
 def _files(names: list[str]) -> list[Path]:
     from ..imaging.files import SUFFIXES
-    from ._inputs import found_files
+    from ._jobs import found_files
 
     return [file for file, _ in found_files(names, SUFFIXES)]
 

@@ -23,12 +23,13 @@ def run(args: argparse.Namespace) -> int:
     from ..imaging.metrics import WINDOW, psnr, ssim
     from ._inputs import load_pair
 
-    reference, image = (picture[..., :3] for picture in load_pair(args.reference, args.image))
+    pair = load_pair(args.reference, args.image)
+    reference, image = (picture[..., :3] for picture in pair)
     if reference.shape[-1] != image.shape[-1]:  # gray counts as RGB when the other one is
         reference, image = (t.expand(*t.shape[:3], 3) for t in (reference, image))
     decibels = float(psnr(reference, image))
     words = "identical" if math.isinf(decibels) else f"PSNR {decibels:.2f} dB"
     if min(image.shape[1:3]) >= WINDOW:
         words += f", SSIM {float(ssim(reference, image)):.4f}"
-    print(words)
+    print(words + (" (transparency left out)" if any(picture.shape[-1] == 4 for picture in pair) else ""))
     return 0

@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import Job, add_denoiser_options, add_method_options, clean_picture, jobs, open_denoiser
+from ._inputs import add_denoiser_options, add_method_options, clean_picture, open_denoiser
+from ._jobs import Job, jobs
 from ._numbers import real, whole
 
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from ..imaging.raw import PHOTO_SUFFIXES
     from ..imaging.video import VIDEO_SUFFIXES
     from ..monitor import Monitor
+    from ._workers import FAILURES
 
     todo = jobs(args.inputs, args.output, (*PHOTO_SUFFIXES, *VIDEO_SUFFIXES))
     denoiser = open_denoiser(args)
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
             try:
                 _denoise(job, denoiser, args, Monitor(progress))
-            except (ValueError, TypeError, OSError, RuntimeError) as error:
+            except FAILURES as error:
                 failed += 1
                 bar.write(f"realdenoise denoise: {named(error, job.source)}", file=sys.stderr)
             bar.n = number + 1

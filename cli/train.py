@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ._numbers import natural, positive, real
 
+RANK = 8
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Options of the command."""
@@ -36,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         choices=("lora",),
         help="train low-rank adapters instead of all weights: a file below 1 MB that is added to the weights of --init",
     )
-    parser.add_argument("--rank", type=positive, default=8, metavar="R", help="size of the adapters (default: 8)")
+    parser.add_argument("--rank", type=positive, metavar="R", help=f"size of the adapters (default: {RANK})")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="arithmetic")
     parser.add_argument("--seed", type=natural, help="another seed than the recipe's")
@@ -58,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
     from ..training.run import from_photos, shortened, train_from_folders
     from ._errors import UsageError
 
+    if args.photos is not None and args.data is not None:
+        raise UsageError("--photos learns from that folder alone and --data names other data; leave one of them out.")
+    if args.rank is not None and not args.adapter:
+        raise UsageError("--rank is the size of adapters, and without --adapter there are none; add --adapter lora.")
     recipe = shortened(load_recipe(args.recipe), args.minutes)
     root = args.data
     if args.photos is not None:
@@ -88,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             precision=args.precision,
             resume=args.resume,
-            adapter_rank=args.rank if args.adapter else None,
+            adapter_rank=(args.rank or RANK) if args.adapter else None,
             monitor=Monitor(progress),
             on_row=row,
             processes=processes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,27 +84,56 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def tick_labels(values: Sequence[float]) -> list[str]:
-    """All values of an axis written alike: as many decimals as tell them apart, powers of ten when far from 1."""
+    """All values of an axis written alike: as many digits as tell them apart, powers of ten when far from 1."""
     if not values:
         return []
     largest = max(abs(v) for v in values)
     smallest = min((abs(v) for v in values if abs(v) > 1e-12 * largest), default=1.0)
     if largest >= 1e6 or largest < 1e-3 or (largest / smallest > 1e4 and smallest < 1e-3):
-        return [_power(v) for v in values]
+        return _powers(values)
     steps = [abs(b - a) for a, b in zip(values, values[1:], strict=False)] or [smallest]
     if len(steps) > 1 and max(steps) > 1.5 * min(steps):  # logarithmic: each in its own shortest form
-        return [f"{v:,.10g}".replace("-", "−") for v in values]
-    decimals = next((d for d in range(7) if abs(min(steps) * 10**d - round(min(steps) * 10**d)) < 1e-6), 6)
-    return [f"{v + 0.0:,.{decimals}f}".replace("-", "−") for v in (0.0 if abs(v) < 1e-12 else v for v in values)]
+        return _told_apart(values, range(10, 18), lambda value, digits: f"{value:,.{digits}g}")
+    plain = [0.0 if abs(v) < 1e-9 * min(steps) else v for v in values]
+    start = _decimals(min(steps), largest)
+    return _told_apart(plain, range(start, 30), lambda value, digits: f"{value:,.{digits}f}")
 
 
-def _power(value: float) -> str:
-    if value == 0:
+def _told_apart(values: Sequence[float], digits: range, write: Callable[[float, int], str]) -> list[str]:
+    """As few digits as give different values different texts."""
+    texts: list[str] = []
+    for count in digits:
+        texts = [write(value + 0.0, count).replace("-", "−") for value in values]  # + 0.0: no negative zero
+        if len(set(texts)) >= len(set(values)):
+            break
+    return texts
+
+
+def _decimals(step: float, largest: float) -> int:
+    """How many show the whole of a step, the noise of floats aside; six if that takes more."""
+    for count in range(7 if step >= 1e-6 else 18):
+        shown = step * 10**count
+        if round(shown) and abs(shown - round(shown)) <= max(1e-6, 4e-16 * largest * 10**count):
+            return count
+    return 6
+
+
+def _powers(values: Sequence[float]) -> list[str]:
+    for digits in range(2, 17):
+        texts = [f"{value:.{digits}e}" for value in values]
+        if len(set(map(float, texts))) == len(set(values)):
+            break
+    return [_power(text) for text in texts]
+
+
+def _power(text: str) -> str:
+    """Of a number in scientific notation."""
+    factor, exponent = text.split("e")
+    if not float(factor):
         return "0"
-    exponent = math.floor(math.log10(abs(value)) + 1e-9)
-    factor = value / 10**exponent
-    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    front = "" if abs(factor - 1) < 1e-6 else f"{factor:.3g}×".replace("-", "−")
+    factor = factor.rstrip("0").rstrip(".")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    front = "" if factor == "1" else f"{factor}×".replace("-", "−")
     return f"{front}10{raised}"
 
 

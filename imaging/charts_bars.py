@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from .charts_axes import Scale, tick_labels, ticks
-from .charts_frame import Frame, chart_canvas, heading, text_unit
+from .charts_frame import SMALLEST, Frame, chart_canvas, heading, text_unit
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def bar_chart(
         raise ValueError("a bar chart needs at least one bar, and every value must be finite.")
     unit = text_scale * text_unit(width)
     row = (46 if any(bar.note for bar in bars) else 34) * unit
-    height = height or round((150 if subtitle else 124) * unit + row * len(bars))
+    height = height or max(SMALLEST, round((150 if subtitle else 124) * unit + row * len(bars)))
     canvas = chart_canvas(width, height, dark)
     names = max(max(canvas.text_width(b.name, 14 * unit), canvas.text_width(b.note, 12 * unit)) for b in bars)
     frame = Frame(

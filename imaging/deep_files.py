@@ -16,14 +16,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .exr import check_exr
 from .level import DenoiseError
 from .metadata import Metadata
 from .tiff import tiff_bytes
+from .tiff_layout import only_strips
 
 DECODERS = {b"\x89PNG": "png_pipe", b"II*\0": "tiff_pipe", b"MM\0*": "tiff_pipe", b"v/1\x01": "exr_pipe"}
 """First bytes of a file and what reads it."""
 LAYOUTS = {1: "gray16le", 3: "rgb48le", 4: "rgba64le"}
-PNG_LAYOUTS = {1: "gray16be", 3: "rgb48be", 4: "rgba64be"}
+PNG_LAYOUTS = {1: "gray16be", 2: "ya16be", 3: "rgb48be", 4: "rgba64be"}
 
 METRES_PER_INCH, PER_METRE = 0.0254, 1
 """For the resolution of a PNG, and how it names its unit."""
@@ -40,65 +42,64 @@ def pyav() -> Any:
     return av
 
 
-def read_deep(path: Path) -> Tensor:
-    """A 16-bit PNG or TIFF, or an EXR → [1,H,W,C] float32, C = 1, 3 or 4; integers in [0,1], floats as they are.
+def read_deep(path: Path) -> tuple[Tensor, bool]:
+    """A 16-bit PNG or TIFF, or an EXR → [1,H,W,C] float32, C = 1, 3 or 4, and whether it is gray.
+
+    Integers in [0,1], floats as they are; alpha is straight; gray with alpha gets C = 4.
 
     Raises:
-        DenoiseError: PyAV is missing, or the file is damaged or of a kind it does not know.
+        DenoiseError: PyAV is missing, or the file is damaged, of a kind it does not know, or holds more than that.
     """
-    av, content = pyav(), path.read_bytes()
+    av, content, premultiplied = pyav(), path.read_bytes(), False
     if content[:4] not in DECODERS:
         raise DenoiseError(f"'{path}' is no PNG, TIFF or EXR picture; convert it first.")
-    if DECODERS[content[:4]] == "exr_pipe" and not _is_whole_exr(content):
-        raise DenoiseError(f"'{path}' is damaged (it is cut short); get a whole copy of it.")
+    kind = DECODERS[content[:4]]
+    if kind == "exr_pipe":
+        check_exr(content, path)
+    elif kind == "tiff_pipe":
+        content, premultiplied = only_strips(content, path)
+    frame = _decoded(av, content, kind, path)
+    name = frame.format.name
+    image = _floats(frame) if "f32" in name or "f16" in name else _levels(frame)
+    if premultiplied and image.shape[-1] == 4:
+        image[..., :3] = torch.where(image[..., 3:] > 0, image[..., :3] / image[..., 3:], 0).clamp(max=1)
+    return image, name.startswith(("gray", "ya"))
+
+
+def _decoded(av: Any, content: bytes, kind: str, path: Path) -> Any:
     try:
-        with av.open(io.BytesIO(content), format=DECODERS[content[:4]]) as container:
+        with av.open(io.BytesIO(content), format=kind) as container:
             stream, limit = container.streams.video[0], 2 * (Image.MAX_IMAGE_PIXELS or 0)  # what Pillow refuses too
             if limit and stream.width * stream.height > limit:
                 raise DenoiseError(f"'{path}' has more than {limit // 10**6} million pixels; cut it into parts first.")
-            frame = next(container.decode(video=0))
+            if kind == "tiff_pipe":  # or a damaged strip would be black without a word
+                stream.codec_context.options = {"err_detect": "explode"}
+            return next(container.decode(video=0))
     except (av.error.FFmpegError, StopIteration) as error:
         raise DenoiseError(f"'{path}' is damaged or of an unusual kind ({error}); save it again.") from error
+
+
+def _levels(frame: Any) -> Tensor:
     name = frame.format.name
-    if "f32" in name or "f16" in name:
-        return _floats(frame)
-    alpha = name.startswith(("rgba", "ya", "gbra"))
-    gray = name.startswith(("gray", "ya"))
-    channels = 4 if alpha else 1 if gray else 3
+    channels = 4 if name.startswith(("rgba", "ya", "gbra")) else 1 if name.startswith("gray") else 3
     levels = np.asarray(frame.to_ndarray(format=LAYOUTS[channels]), np.float32) / 65535
     return torch.from_numpy(levels.reshape(1, frame.height, frame.width, channels))
 
 
-def _is_whole_exr(content: bytes) -> bool:
-    """Whether the last block of a single-part EXR is there; the decoder would fill in zeros without a word."""
-    (flags,) = struct.unpack_from("<I", content, 4)
-    if flags & 0x1000:  # several parts, each with a table of its own
-        return True
-    size_at = 16 if flags & 0x200 else 4  # a tile has four coordinates, a block of lines one
-    try:
-        position = 8
-        while content[position]:  # attributes: name, type, size, value
-            value = content.index(b"\0", content.index(b"\0", position) + 1) + 1
-            position = value + 4 + struct.unpack_from("<I", content, value)[0]
-        position += 1
-        blocks = [struct.unpack_from("<Q", content, position)[0]]
-        while (position := position + 8) < min(blocks):
-            blocks.append(struct.unpack_from("<Q", content, position)[0])
-        (size,) = struct.unpack_from("<I", content, max(blocks) + size_at)
-    except (struct.error, IndexError, ValueError, OverflowError):
-        return False
-    return max(blocks) + size_at + 4 + size <= len(content)
-
-
 def _floats(frame: Any) -> Tensor:
-    planes = 1 if frame.format.name.startswith("gray") else len(frame.format.components)
+    name, height, width = frame.format.name, frame.height, frame.width
+    if name.startswith("ya"):  # FFmpeg aborts the whole process when it is asked to convert this
+        rows = np.frombuffer(frame.planes[0], "<f4" if "f32" in name else "<f2").reshape(height, -1)
+        pairs = torch.from_numpy(rows[:, : 2 * width].astype(np.float32)).reshape(1, height, width, 2)
+        return pairs[..., [0, 0, 0, 1]]
+    planes = 1 if name.startswith("gray") else len(frame.format.components)
     wanted = {1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[planes]
     values = np.asarray(frame.to_ndarray(format=wanted), np.float32)
-    return torch.from_numpy(np.ascontiguousarray(values).reshape(1, frame.height, frame.width, planes))
+    return torch.from_numpy(np.ascontiguousarray(values).reshape(1, height, width, planes))
 
 
 def deep_bytes(image: Tensor, suffix: str, metadata: Metadata) -> bytes:
-    """[H,W,C], C = 1, 3 or 4 → a file's content: 16 bits in [0,1], rounded; an EXR as it is."""
+    """[H,W,C], C = 1, 3, 4, or 2 (gray with alpha, PNG) → a file: 16 bits in [0,1], rounded; an EXR as it is."""
     if suffix == ".exr":
         planes = {1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[image.shape[-1]]
         return _encode("exr", image.float().cpu().contiguous().numpy(), planes)
@@ -113,7 +114,13 @@ def _encode(codec: str, values: np.ndarray, layout: str) -> bytes:
     from fractions import Fraction
 
     height, width, channels = values.shape
-    frame = av.VideoFrame.from_ndarray(values[..., 0] if channels == 1 else values, format=layout)
+    if channels == 2:  # PyAV takes no such array
+        frame = av.VideoFrame(width, height, layout)
+        rows = np.zeros((height, frame.planes[0].line_size // 2), ">u2")
+        rows[:, : 2 * width] = values.reshape(height, -1)
+        frame.planes[0].update(rows)
+    else:
+        frame = av.VideoFrame.from_ndarray(values[..., 0] if channels == 1 else values, format=layout)
     encoder = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, layout, Fraction(1, 1)
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])

@@ -20,8 +20,10 @@ from torch import Tensor
 
 from .deep_files import deep_bytes, read_deep
 from .level import DenoiseError
-from .metadata import ORIENTATION, Metadata, read_metadata, save_arguments
+from .limits import beyond
+from .metadata import ORIENTATION, Metadata, adopt_exif, read_metadata, save_arguments
 from .tiff import tiff_bytes
+from .tiff_layout import drops_a_channel, with_alpha
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """File name endings and the format they stand for."""
@@ -103,22 +105,24 @@ def _unknown(path: Path) -> str:
 
 def _load_opened(opened: Image.Image, path: Path) -> tuple[Tensor, PictureInfo]:
     bits = _check(opened, path)
+    adopt_exif(opened)
     metadata = read_metadata(opened)
     if bits == 16:
-        image = turn(read_deep(path), opened.getexif().get(ORIENTATION, 1))
-        return image, PictureInfo(path.suffix.lower(), image.shape[-1] == 1, bits, metadata=metadata)
-    upright = ImageOps.exif_transpose(opened)
+        stored, gray = read_deep(path)
+        image = turn(stored, opened.getexif().get(ORIENTATION, 1))
+        return image, PictureInfo(path.suffix.lower(), gray, bits, metadata=metadata)
+    upright = ImageOps.exif_transpose(with_alpha(path) if drops_a_channel(opened) else opened)
     gray = upright.mode in ("1", "L", "LA", "La")
     return _to_tensor(upright, gray), PictureInfo(path.suffix.lower(), gray, metadata=metadata)
 
 
 def _load_floating(path: Path) -> tuple[Tensor, PictureInfo]:
-    image = read_deep(path)
+    image, gray = read_deep(path)
     if not torch.isfinite(image).all():
         raise PictureError(f"'{path}' contains NaN or infinity; repair it first.")
     scale = max(1.0, float(image[..., :3].max()))
     image[..., :3] /= scale
-    return image, PictureInfo(FLOATING, image.shape[-1] == 1, bits=32, scale=scale)
+    return image, PictureInfo(FLOATING, gray, bits=32, scale=scale)
 
 
 def turn(image: Tensor, orientation: int) -> Tensor:
@@ -155,6 +159,7 @@ def bits_per_channel(opened: Image.Image, path: Path) -> int:
 
 def _to_tensor(picture: Image.Image, gray: bool) -> Tensor:
     transparent = "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    picture = picture.convert("LA") if picture.mode == "La" else picture  # the only way out of that mode
     values = np.array(picture.convert("RGBA" if transparent else "L" if gray else "RGB"), np.float32)
     return torch.from_numpy(values).div_(255).reshape(1, picture.height, picture.width, -1)
 
@@ -171,7 +176,8 @@ def save_picture(
         quality: 1 to 100 for JPEG (never subsampled) and WebP (100 = lossless); the others are always lossless.
 
     Raises:
-        PictureError: unknown ending, transparency in a JPEG, or PyAV is missing, which writes 16-bit PNG and EXR.
+        PictureError: unknown ending, transparency in a JPEG, a side or camera data too large for a JPEG or WebP, or
+            PyAV is missing, which writes 16-bit PNG and EXR.
         OSError: the folder is missing or read-only.
     """
     path, info = Path(path), info or PictureInfo()
@@ -180,10 +186,14 @@ def save_picture(
         raise PictureError(f"'{path}' ends in no known picture format; use {', '.join(SUFFIXES)}.")
     if image.shape[-1] == 4 and FORMATS.get(suffix) == "JPEG":
         raise PictureError(f"'{path}' cannot hold transparency; use .png, .webp or .tif.")
+    problem = beyond(FORMATS.get(suffix, ""), image.shape[0], image.shape[1], info.metadata)
+    if problem is not None:
+        raise PictureError(f"'{path}' {problem}.")
     if info.scale != 1:  # all other pictures are spared the copy
         image = torch.cat([image[..., :3] * info.scale, image[..., 3:]], dim=-1)
     if suffix == FLOATING or (suffix in DEEP and info.bits > 8):
-        image = as_gray(image) if info.gray and image.shape[-1] == 3 else image
+        keeps_gray = image.shape[-1] == 3 or suffix == ".png"  # Pillow and FFmpeg know no other gray with alpha
+        image = as_gray(image) if info.gray and image.shape[-1] > 1 and keeps_gray else image
         content = deep_bytes(image, suffix, info.metadata)
     elif FORMATS[suffix] == "TIFF":
         content = tiff_bytes(np.asarray(to_pillow(image, info.gray)).reshape(*image.shape[:2], -1), info.metadata)

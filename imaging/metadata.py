@@ -13,6 +13,8 @@ from PIL import Image, PngImagePlugin
 ORIENTATION, X_RESOLUTION = 0x0112, 0x011A
 EXIF_HEADER = b"Exif\x00\x00"
 XMP_TEXT = "XML:com.adobe.xmp"
+EXIF_TEXTS = ("Raw profile type exif", "Raw profile type APP1")
+"""Where ImageMagick keeps the EXIF block of a PNG, in hexadecimal."""
 SUB_DIRECTORIES = (0x8769, 0x8825)
 """Pointers to the Exif and the GPS directory."""
 MAKER_NOTE = 0x927C
@@ -39,7 +41,9 @@ class Metadata:
 def read_metadata(picture: Image.Image) -> Metadata:
     """The metadata of an opened file, for pixels that have been turned upright."""
     info = picture.info
-    text = {key: str(value) for key, value in getattr(picture, "text", {}).items() if key != XMP_TEXT}
+    text = {
+        key: str(value) for key, value in getattr(picture, "text", {}).items() if key not in (XMP_TEXT, *EXIF_TEXTS)
+    }
     return Metadata(
         icc=info.get("icc_profile") or None,
         exif=_exif(picture),
@@ -49,6 +53,25 @@ def read_metadata(picture: Image.Image) -> Metadata:
     )
 
 
+def adopt_exif(picture: Image.Image) -> None:
+    """Let an EXIF block in a PNG's texts count as its own, so that it turns the picture and is kept upright."""
+    if picture.format != "PNG":
+        return
+    picture.load()  # texts may follow the pixels
+    blocks = [_from_hexadecimal(str(picture.info.pop(key, ""))) for key in EXIF_TEXTS]
+    found = next((block for block in blocks if block.startswith((EXIF_HEADER, b"II*\0", b"MM\0*"))), None)
+    if found is not None:
+        picture.info.setdefault("exif", found)
+
+
+def _from_hexadecimal(text: str) -> bytes:
+    """What stands behind two lines of name and length; nothing of a damaged text."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return b""
+
+
 def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
     """Keyword arguments for Pillow's `Image.save` that write the metadata into a PNG, JPEG or WEBP."""
     arguments: dict[str, Any] = {}
@@ -56,13 +79,18 @@ def save_arguments(metadata: Metadata, file_format: str) -> dict[str, Any]:
         arguments["icc_profile"] = metadata.icc
     if metadata.exif:
         arguments["exif"] = EXIF_HEADER + metadata.exif
-    if metadata.dpi and file_format != "WEBP":
+    if metadata.dpi and (file_format == "PNG" or (file_format == "JPEG" and _fits_jpeg(metadata.dpi))):
         arguments["dpi"] = metadata.dpi
     if file_format == "PNG":
         arguments["pnginfo"] = _png_texts(metadata)
     elif metadata.xmp and file_format in ("JPEG", "WEBP"):
         arguments["xmp"] = metadata.xmp
     return arguments
+
+
+def _fits_jpeg(dpi: tuple[float, float]) -> bool:
+    """Whether both are whole numbers of 16 bits after rounding; others would become some other resolution."""
+    return all(1 <= round(dots) <= 0xFFFF for dots in dpi)
 
 
 def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:

@@ -34,7 +34,7 @@ def clip_frames(picture: str, count: int) -> Iterator[Tensor]:
         start = _start(background) + torch.tensor([PAN[0] / PAN[1] * way, way]).view(1, 2, 1, 1)
         frame = sample(background, grid + start, "bicubic")
         row = HEIGHT / 2 + SWING * math.sin(0.4 * number)
-        column = (RADIUS + CROSSING * number) % (WIDTH + 2 * RADIUS) - RADIUS / 2
+        column = (RADIUS + CROSSING * number) % (WIDTH + 2 * RADIUS) - RADIUS
         away = ((grid[:, :1] - row).square() + (grid[:, 1:] - column).square()).sqrt()
         cover = (RADIUS - away + 0.5).clamp(0, 1)
         middle = FOCUS * torch.tensor(disc.shape[-2:]).view(1, 2, 1, 1)

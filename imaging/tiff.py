@@ -102,13 +102,14 @@ def _embed_exif(content: bytearray, block: bytes, order: str) -> Entries:
     try:
         (start,) = struct.unpack_from(order + "I", block, 4)
         _move(content, base, start, order, depth=0)
-        found = _entries(content, base + start, order)
+        found = entries_at(content, base + start, order)
     except struct.error:  # cut short: it cannot be kept
         return {}
     return {tag: entry for tag, entry in found.items() if tag in (*DESCRIPTIVE_TAGS, *SUB_DIRECTORIES)}
 
 
-def _entries(content: bytearray, at: int, order: str) -> Entries:
+def entries_at(content: bytes | bytearray, at: int, order: str) -> Entries:
+    """The directory at a position of a file. Raises struct.error when it reaches behind the end."""
     (count,) = struct.unpack_from(order + "H", content, at)
     found: Entries = {}
     for position in range(at + 2, at + 2 + 12 * count, 12):

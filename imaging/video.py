@@ -14,20 +14,9 @@ from torch import Tensor
 from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
-from .video_encoder import (
-    BT709,
-    FORMATS,
-    LIMITED_RANGE,
-    LOSSLESS,
-    SAFE_LAYOUT,
-    WHOLE_LAYOUT,
-    Encoding,
-    SoundTrack,
-    add_sound,
-    add_video,
-    frame_of,
-    put_waveform,
-)
+from .video_encoder import FORMATS, LOSSLESS, Encoding, OtherTrack, add_sound, add_video, frame_of, put_waveform
+from .video_extras import is_kept, keep_track_words, keep_words
+from .video_fit import SAFE_LAYOUT, WHOLE_LAYOUT, clock_for, colours_for
 from .video_reader import DEFAULT_RATE, Timeline, Window, pixels_of, quarter_turns, understood
 
 VIDEO_SUFFIXES = tuple(FORMATS)
@@ -46,14 +35,16 @@ def convert_video(
 ) -> int:
     """Run every frame of a video through `change` and write it again; returns the number of frames.
 
-    Sound is copied, or converted when the new container cannot hold it.
+    Sound is copied, or converted when the new container cannot hold it. Subtitles are copied where it takes them as
+    they are; words about the film, languages and chapters go along. Not kept: further picture tracks (a cover),
+    attachments, other subtitles, and of a part of a clip the chapters.
 
     Args:
         change: [1,H,W,3] in [0,1] → the same.
-        codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger.
+        codec, quality: see `Encoding`.
 
     Raises:
-        PictureError: no video, damaged, no such codec, or a codec the container does not take.
+        PictureError: no video, damaged, no such codec, or a codec that the container or the size does not fit.
         DenoiseError: PyAV is missing. OSError: missing or not writable.
     """
     target, encoding = Path(target), Encoding(codec, quality)
@@ -77,7 +68,7 @@ def write_video(
     audio: dict[str, Any] | None = None,
     encoding: Encoding = Encoding(),
 ) -> int:
-    """Write [H,W,3] frames in [0,1] of one size, as they come, at `rate` per second; returns their number.
+    """Write [H,W,3] frames in [0,1] of one size, or gray [H,W,1], as they come, `rate` a second; returns how many.
 
     Args:
         audio: ComfyUI's AUDIO, cut off where the pictures end.
@@ -87,15 +78,15 @@ def write_video(
         DenoiseError: PyAV is missing. OSError: not writable.
     """
     av, target = pyav(), Path(target)
-    count, stream, sound = 0, None, None
+    count, stream, sound, colours = 0, None, None, ()
     with understood(av, f"the clip cannot be written to '{_known(target).name}'"), _writer(av, target) as writer:
         for pixels in frames:
             if stream is None:
-                stream = _first_track(writer, encoding, target, pixels, rate)
+                stream, colours = _first_track(writer, encoding, target, pixels, rate)
                 if audio is not None:
                     layout = "mono" if audio["waveform"].shape[1] == 1 else "stereo"
                     sound = add_sound(writer, int(audio["sample_rate"]), layout)
-            frame = frame_of(av, pixels, stream)
+            frame = frame_of(av, pixels, stream, *colours)
             frame.pts, frame.time_base = count, 1 / rate
             writer.mux(stream.encode(frame))
             count += 1
@@ -108,13 +99,15 @@ def write_video(
     return count
 
 
-def _first_track(writer: Any, encoding: Encoding, target: Path, pixels: Tensor, rate: Fraction) -> Any:
+def _first_track(writer: Any, encoding: Encoding, target: Path, pixels: Tensor, rate: Fraction) -> tuple[Any, Any]:
+    """The track of pictures like the first one, and the arguments of `frame_of` that tell its colours."""
     encoder = encoding.encoder(target.suffix.lower())
     layout = WHOLE_LAYOUT if encoder in LOSSLESS else SAFE_LAYOUT
     stream = add_video(writer, encoder, encoding, (pixels.shape[1], pixels.shape[0]), rate, layout)
-    if layout == SAFE_LAYOUT:
-        stream.codec_context.colorspace, stream.codec_context.color_range = BT709, LIMITED_RANGE
-    return stream
+    colours = colours_for(encoder, stream.pix_fmt)
+    if colours is not None:
+        stream.codec_context.colorspace, stream.codec_context.color_range = colours
+    return stream, colours or ()
 
 
 def _known(target: Path) -> Path:
@@ -159,27 +152,31 @@ class _Converter:
         self._av, self._reader, self._writer, self._turns = av, reader, writer, turns
         self._video = video = reader.streams.video[0]
         self._window = window
-        sounds = [s for s in reader.streams if s.type == "audio" and s.codec_context is not None]
-        self._sounds = {stream.index: SoundTrack(writer, stream) for stream in sounds}
+        self._others = {s.index: OtherTrack(writer, s) for s in reader.streams if is_kept(s, writer)}
+        keep_words(reader, writer, window.is_whole)
         size = (video.width, video.height)
         rate = video.average_rate or DEFAULT_RATE
         encoder = encoding.encoder(target.suffix.lower())
         turned = size[::-1] if turns % 2 else size
         self._encoder = add_video(writer, encoder, encoding, turned, rate, video.pix_fmt)
-        self._encoder.codec_context.time_base = video.time_base
+        self._encoder.codec_context.time_base = clock_for(encoder, video.time_base)
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
             setattr(self._encoder.codec_context, name, getattr(video.codec_context, name))
+        self._colours = colours_for(encoder, self._encoder.pix_fmt, video)
+        if self._colours is not None:
+            self._encoder.codec_context.colorspace, self._encoder.codec_context.color_range = self._colours
+        keep_track_words(video, self._encoder)
         if video.sample_aspect_ratio:
             wide = video.sample_aspect_ratio
             self._encoder.codec_context.sample_aspect_ratio = 1 / wide if turns % 2 else wide
 
     def run(self, change: Callable[[Tensor], Tensor], on_frame: OnFrame | None) -> int:
         done, timeline = _Counter(self._expected(), on_frame), Timeline(self._reader)
-        wanted = [self._video, *(s for s in self._reader.streams if s.index in self._sounds)]
+        wanted = [self._video, *(s for s in self._reader.streams if s.index in self._others)]
         for packet in self._reader.demux(wanted):
-            if packet.stream.index in self._sounds:
+            if packet.stream.index in self._others:
                 if packet.pts is None or self._window.has(packet):
-                    self._sounds[packet.stream.index].put(packet, self._window.start)
+                    self._others[packet.stream.index].put(packet, self._window.start)
                 continue
             for frame in map(timeline.dated, packet.decode()):
                 if self._window.has(frame):
@@ -187,8 +184,8 @@ class _Converter:
             if self._window.is_over(packet):
                 break
         self._writer.mux(self._encoder.encode(None))
-        for sound in self._sounds.values():
-            sound.close()
+        for track in self._others.values():
+            track.close()
         if not done.count:
             raise PictureError(
                 f"the clip has no frame behind second {float(self._window.start):g}; let it begin earlier."
@@ -203,7 +200,7 @@ class _Converter:
 
     def _changed(self, frame: Any, change: Callable[[Tensor], Tensor]) -> Any:
         clean = change(pixels_of(frame, self._turns))[0]
-        result = frame_of(self._av, clean, self._encoder, frame.colorspace, frame.color_range)
+        result = frame_of(self._av, clean, self._encoder, *(self._colours or (frame.colorspace, frame.color_range)))
         result.time_base = frame.time_base
         result.pts = frame.pts - round(self._window.start / frame.time_base)
         return result

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from .deep_files import pyav
 from .files import PictureError
+from .video_extras import is_taken, keep_track_words
+from .video_fit import BT709, LIMITED_RANGE, SAFE_LAYOUT, check_size, layout_for
 from .video_reader import bits_of
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
@@ -20,14 +22,18 @@ CODECS = {".webm": "libvpx-vp9"}
 DEFAULT_CODEC = "libx264"
 LOSSLESS = ("ffv1",)
 QUALITY = 16
-BT709, LIMITED_RANGE = 1, 1
-SAFE_LAYOUT, WHOLE_LAYOUT = "yuv420p", "bgr0"
-"""The pixel format that every player knows, and the one that keeps every level of RGB."""
+WITH_CRF = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx", "libvpx-vp9", "libaom-av1")
+"""For PyAV before 18, which cannot tell."""
+QUANTISERS, LAMBDA = (1, 31), 118
+"""Range of the scale of encoders without a CRF, and how FFmpeg counts it."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger."""
+    """codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger.
+
+    An encoder without CRF gets that number as its QP, or else the quantiser scale (qscale) whose steps are as coarse.
+    """
 
     codec: str | None = None
     quality: int = QUALITY
@@ -47,23 +53,58 @@ class Encoding:
         """What FFmpeg is told beside size and timing; a codec without loss has no quality to choose."""
         if encoder in LOSSLESS:
             return {"level": "3"}
-        return {"crf": str(self.quality), **({"b": "0"} if "vp9" in encoder else {})}
+        scales = _scales(encoder)
+        if scales:
+            return {scales[0]: str(self.quality), **({"b": "0"} if "vp9" in encoder else {})}
+        scale = str(self._quantiser())  # some encoders listen to the limits, some to the quality
+        return {"qmin": scale, "qmax": scale, "flags": "+qscale", "global_quality": str(LAMBDA * self._quantiser())}
+
+    def _quantiser(self) -> int:
+        """H.264's step doubles every 6 and is 1 at 4 (Rec. H.264); MPEG-4's is twice its scale."""
+        least, most = QUANTISERS
+        return min(max(round(2 ** ((self.quality - 4) / 6) / 2), least), most)
+
+
+def _scales(encoder: str) -> list[str]:
+    """The options of an encoder that take the quality as it is, best first."""
+    known = getattr(pyav().CodecContext.create(encoder, "w"), "supported_options", None)
+    if known is None:
+        return ["crf"] * (encoder in WITH_CRF)
+    names = {option.name for option in known.private}
+    return [name for name in ("crf", "qp") if name in names]
 
 
 def add_video(
     writer: Any, encoder: str, encoding: Encoding, size: tuple[int, int], rate: Fraction, layout: str = SAFE_LAYOUT
 ) -> Any:
-    """A picture track of `size` (width, height); its pixel format is `layout` if the encoder has it."""
-    stream = writer.add_stream(encoder, rate=rate)
-    known = {found.name for found in stream.codec_context.codec.video_formats or ()}
+    """A picture track of `size` (width, height); its pixel format is `layout` if the encoder has it.
+
+    Raises:
+        PictureError: a size that the encoder does not take, or a container that does not take its work.
+    """
+    try:
+        stream = writer.add_stream(encoder, rate=rate)
+    except ValueError as error:  # PyAV's own
+        raise PictureError(
+            f"a {writer.format.name} file cannot hold what codec '{encoder}' makes; choose another ending or codec."
+        ) from error
+    known = [found.name for found in stream.codec_context.codec.video_formats or ()]
     stream.width, stream.height = size
-    stream.pix_fmt = layout if layout in known else SAFE_LAYOUT
+    stream.pix_fmt = layout_for(encoder, layout, known)
     stream.options = encoding.options(encoder)
+    check_size(encoder, stream.pix_fmt, size)
     return stream
 
 
 def frame_of(av: Any, pixels: Tensor, stream: Any, colorspace: Any = BT709, color_range: Any = LIMITED_RANGE) -> Any:
-    """[H,W,3] in [0,1] → a frame for the stream, rounded at the depth of its pixel format."""
+    """[H,W,C] in [0,1], C = 3, or 1 (gray) → a frame for the stream, rounded at the depth of its pixel format.
+
+    Raises:
+        PictureError: another C.
+    """
+    if pixels.shape[-1] not in (1, 3):
+        raise PictureError(f"frames have {pixels.shape[-1]} channels; give frames of RGB or gray.")
+    pixels = pixels.expand(*pixels.shape[:2], 3)
     layout, top = bits_of(av.VideoFormat(stream.pix_fmt))
     levels = pixels.float().clamp(0, 1).mul(top).round().cpu().numpy().astype(np.uint16 if top > 255 else np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format=layout)
@@ -79,15 +120,16 @@ def add_sound(writer: Any, rate: int, layout: str) -> Any:
     return stream
 
 
-class SoundTrack:
-    """One sound track on its way from a reader to a writer: copied, or converted if the container cannot hold it."""
+class OtherTrack:
+    """A track of sound or subtitles on its way to a writer: copied; sound that the container cannot hold, converted."""
 
     def __init__(self, writer: Any, source: Any) -> None:
-        self._writer, self._copied = writer, source.codec.canonical_name in writer.supported_codecs
+        self._writer, self._copied = writer, is_taken(source, writer)
         if self._copied:
             self._stream = writer.add_stream_from_template(source)
         else:
             self._stream = add_sound(writer, source.rate, source.layout.name)
+        keep_track_words(source, self._stream)
 
     def put(self, packet: Any, shift: Fraction) -> None:
         """The next packet, `shift` seconds earlier than it says."""

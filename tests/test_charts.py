@@ -52,6 +52,24 @@ def test_tick_labels_tell_ticks_apart_and_agree_in_their_decimals():
     assert tick_labels([1e-6, 1e-5, 1e-4]) == ["10⁻⁶", "10⁻⁵", "10⁻⁴"]
 
 
+@given(st.floats(-1e12, 1e12), st.floats(-9, 12), st.integers(3, 9))
+def test_no_two_ticks_of_an_axis_get_one_label(low, power, count):
+    marks = ticks(low, low + max(10**power, 1e-9 * abs(low)), count)
+    assert len(set(tick_labels(marks))) == len(set(marks))
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=8))
+def test_no_two_ticks_of_ones_own_get_one_label(marks):
+    assert len(set(tick_labels(marks))) == len(set(marks))
+
+
+def test_labels_have_no_more_digits_than_that():
+    assert tick_labels([1e6, 1.001e6, 1.002e6]) == ["10⁶", "1.001×10⁶", "1.002×10⁶"]
+    assert tick_labels([0.9999999, 1, 1.0000001]) == ["0.9999999", "1.0000000", "1.0000001"]
+    assert tick_labels([1e9, 1e9 + 0.5]) == ["10⁹", "1.0000000005×10⁹"]
+    assert tick_labels([-2e6, 0, 2.5e7]) == ["−2×10⁶", "0", "2.5×10⁷"]
+
+
 def test_a_log_axis_of_one_decade_still_has_ticks():
     assert ticks(0.004, 0.03, 4, log=True) == pytest.approx([0.005, 0.01, 0.02])
 
@@ -174,6 +192,11 @@ def test_a_gap_in_the_data_is_a_gap_in_the_line():
         return int(((chart[0, :, :880] - blue).abs().amax(-1) < 0.02).sum())
 
     assert inked(holed) / inked(whole) == pytest.approx(39 / 59, abs=0.02)
+
+
+@pytest.mark.parametrize("width", [160, 400, 960])
+def test_one_bar_gets_the_smallest_chart(width):
+    assert bar_chart([Bar("a", 1.0)], title="t", x_label="x", width=width, text_scale=0.8).shape[1] >= 160
 
 
 def test_bars_are_as_long_as_their_values():

@@ -169,6 +169,15 @@ def test_the_camera_never_leaves_the_photograph(picture):
     assert border.abs().sum(dim=(0, 2)).min() > 0  # a photograph that has ended repeats its last column
 
 
+def test_the_disc_comes_and_goes_at_the_edge(monkeypatch):
+    """White on black it is never more than a strip larger or smaller than in the frame before."""
+    from realdenoise.imaging import sample_clip
+
+    monkeypatch.setattr(sample_clip, "load_sample", lambda name: torch.full((1, 400, 500, 3), float(name != "coffee")))
+    lit = torch.stack([frame[..., 0].sum() for frame in sample_clip.clip_frames("coffee", 60)])
+    assert lit.min() < 100 and (lit[1:] - lit[:-1]).abs().max() < 2.1 * sample_clip.RADIUS * sample_clip.CROSSING
+
+
 def test_the_meter_tells_error_from_flicker():
     truth = FrameClip(ramp(4), Fraction(12))
     constant = VideoMeter().measure(FrameClip(ramp(4) + 0.1, Fraction(12)), truth)["result"]

@@ -1,5 +1,6 @@
 """The package as it is installed: complete, light, and without a forbidden import."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,17 @@ def test_every_package_of_the_tree_is_installed():
     folders = {path.parent for top in CODE for path in (ROOT / top).rglob("__init__.py")}
     expected = {"realdenoise"} | {"realdenoise." + ".".join(f.relative_to(ROOT).parts) for f in folders}
     assert set(settings()["tool"]["setuptools"]["packages"]) == expected
+
+
+def test_every_module_of_the_tree_is_checked_and_handed_out():
+    modules = {path.name for path in ROOT.glob("*.py")}
+    included = set(settings()["tool"]["pyright"]["include"])
+    assert included >= modules | set(CODE)
+    spec = importlib.util.spec_from_file_location("check_archive", ROOT / ".ci/check_archive.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    assert check.expected() >= modules | {"imaging/files.py"} and not check.problems(check.expected(), 1)
+    assert check.problems(check.expected() - {"clips.py"}, 1) == ["missing: clips.py"]
 
 
 def test_requirements_install_nothing():
