@@ -110,16 +110,13 @@ def open_denoiser(args: argparse.Namespace, device: str | None = None):
 
 
 def check_device(name: str) -> None:
-    """Also for methods that use none. Raises UsageError for an unknown device, ValueError for one that is not here."""
+    """Raise UsageError for what is no device anywhere; whether it is here, loading the denoiser will tell."""
     import torch
-
-    from ..models.placement import resolve_device
 
     try:
         torch.device("cpu" if name == "auto" else name)
     except RuntimeError as error:
         raise UsageError(f"device '{name}' is unknown; try auto, cpu, cuda, cuda:1 or mps.") from error
-    resolve_device(name)
 
 
 def warn_if_slow(denoiser) -> None:

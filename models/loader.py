@@ -19,7 +19,7 @@ from .lora import METADATA as ADAPTER
 from .lora import read_adapter, with_adapter
 from .network_denoiser import NetworkDenoiser
 from .placement import Placement, PlainPlacement, resolve_device
-from .precision import PRECISIONS
+from .precision import check_precision
 from .quantise import METADATA as QUANTISATION
 from .quantise import quantised, unpack
 from .registry import Architecture, Weights, find
@@ -122,8 +122,7 @@ def load_denoiser(
         ValueError: device, precision.
     """
     trainless = {**classical(), "zero_shot": ZeroShotDenoiser(device=str(device))}
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}.")
+    check_precision(precision)
     if str(name_or_path) in trainless:
         resolve_device(device)
         if adapter is not None:

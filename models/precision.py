@@ -38,6 +38,12 @@ def why_slow(device: torch.device, dtype: torch.dtype) -> str | None:
     return f"bf16 is only emulated on this {KINDS[device.type]} and far slower than fp32; choose precision auto or fp32"
 
 
+def check_precision(precision: str) -> None:
+    """Raise ValueError for a name that is none of PRECISIONS."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}.")
+
+
 def pick_dtype(
     device: torch.device, precision: str, half_is_safe: bool = True, fp16_is_safe: bool = True
 ) -> torch.dtype:
@@ -46,8 +52,7 @@ def pick_dtype(
     Raises:
         ValueError: unknown name, or fp16 on a CPU.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}.")
+    check_precision(precision)
     if precision == "fp16" and device.type == "cpu":
         raise ValueError("precision fp16 does not work on the CPU; use bf16, fp32 or auto.")
     if precision != "auto":

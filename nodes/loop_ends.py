@@ -59,13 +59,12 @@ class LoopClose:
         Raises:
             DenoiseError: the round has taken no step.
         """
-        after, before = state, loop
-        if after.done:
-            return answer(describe(after), after, current_picture(after))
-        advanced = after.step - before.step
+        if state.done:
+            return answer(describe(state), state, current_picture(state))
+        advanced = state.step - loop.step
         inputs = prompt.get_node(node_id)["inputs"]
         if advanced < 1 or not (is_link(inputs["loop"]) and is_link(inputs["state"])):
             raise DenoiseError("the state comes back without a step taken; wire Scheduler Step into the loop.")
-        rounds = -(-(after.steps - after.step) // advanced)
+        rounds = -(-(state.steps - state.step) // advanced)
         nodes, last = unroll(prompt, inputs["loop"][0], node_id, rounds, output=1, carried="state")
         return {"result": ([last, 0], [last, 1]), "expand": nodes}
