@@ -7,7 +7,7 @@ the kernel need not clear; oneDNN does it on the way out.
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +27,10 @@ class Fusible(Protocol):
 def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a network in float32 or bfloat16 autocast on this device gains from `fused`."""
     fast = dtype == torch.float32 or (dtype == torch.bfloat16 and cpu_has_bf16())
-    return device.type == "cpu" and fast and _operator() is not None
+    return device.type == "cpu" and fast and pointwise_operator() is not None
 
 
-def _operator() -> Any:
+def pointwise_operator() -> Any:
     """oneDNN's convolution with a tail, which torch.compile uses, too; None where this PyTorch lacks it."""
     library = torch.ops.mkldnn
     known = torch.backends.mkldnn.is_available() and hasattr(library, "_convolution_pointwise_")
@@ -69,16 +69,16 @@ class FusedConvolution(nn.Module):
             add = torch.ops.mkldnn._convolution_pointwise_.binary
             return add(onto, x, weight, self.bias, *self.geometry, "add", None, None, [], None)
         if plus is None:
-            return _operator()(x, weight, self.bias, *self.geometry, self.tail, [], "")
+            return pointwise_operator()(x, weight, self.bias, *self.geometry, self.tail, [], "")
         plus = self._fit(plus)
-        return _operator().binary(x, plus, weight, self.bias, *self.geometry, "add", None, None, [], None)
+        return pointwise_operator().binary(x, plus, weight, self.bias, *self.geometry, "add", None, None, [], None)
 
     def _fit(self, value: Tensor) -> Tensor:
         value = value.to(self.dtype)
         return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
 
 
-def is_plain(module: nn.Module) -> bool:
+def is_plain(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
     """Whether it is an ordinary zero-padded convolution, neither quantised nor adapted."""
     return type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str)
 
@@ -105,6 +105,6 @@ def _join_pairs(children: dict[str, nn.Module | None], dtype: torch.dtype) -> No
     names = list(children)
     for name, following in zip(names, names[1:], strict=False):
         first, second = children[name], children[following]
-        if first is not None and is_plain(first) and type(second) is nn.ReLU:
-            children[name] = FusedConvolution(first, dtype, rectified=True)  # type: ignore[arg-type]
+        if is_plain(first) and type(second) is nn.ReLU:
+            children[name] = FusedConvolution(first, dtype, rectified=True)
             children[following] = nn.Identity()

@@ -14,7 +14,6 @@ from torch import nn
 
 CPU = torch.device("cpu")
 needs_bf16 = pytest.mark.skipif(not can_fuse(CPU, torch.bfloat16), reason="this CPU does not multiply bfloat16")
-TYPES = [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)]
 
 
 def answer(network, dtype, *inputs):
@@ -27,15 +26,14 @@ def error(result, exact):
     return float((result - exact).square().mean().sqrt() / exact.square().mean().sqrt())
 
 
-@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_chain_is_bit_equal(batch_norm, dtype):
+def test_a_chain_is_bit_equal_in_float32(batch_norm):
     torch.manual_seed(0)
     network = DnCNN(depth=6, width=16, batch_norm=batch_norm).eval()
     picture = torch.rand(2, 3, 33, 47).contiguous(memory_format=torch.channels_last)
-    twin = fused(network, dtype)
+    twin = fused(network, torch.float32)
     assert sum(isinstance(module, FusedConvolution) for module in twin.modules()) == (1 if batch_norm else 5)
-    assert torch.equal(answer(twin, dtype, picture), answer(network, dtype, picture))
+    assert torch.equal(answer(twin, torch.float32, picture), answer(network, torch.float32, picture))
 
 
 def residual_networks(frames):

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..centred import CentredChain
+from ..fused import fused, is_plain
 from ..registry import StateDict, Weights
 
 PREFIX = "model."
 LAST_LAYER = 0.01
 """Scale of the last layer's first weights: a fresh network says little, so that the first steps need not unsay it."""
+PROBE = 64
+"""Side in pixels of the picture that tells how bright the features of a chain usually are."""
+PROBE_SIGMA = 25 / 255
+
+
+class ConvolutionChain(nn.Sequential):
+    """Convolutions with batch norms and ReLUs between them."""
+
+    def fused_twin(self, dtype: torch.dtype) -> nn.Module:
+        """See `models.fused`; in bfloat16 with centred features, see `models.centred`."""
+        convolutions = plain_convolutions(self) if dtype == torch.bfloat16 else None
+        if convolutions is not None:
+            return CentredChain(convolutions, probe_for(convolutions), dtype)
+        return fused(nn.Sequential(*self), dtype)
+
+
+def plain_convolutions(chain: ConvolutionChain) -> list[nn.Conv2d] | None:
+    """Those of a chain that learns no more, batch norms folded into them; None where one is not plain."""
+    found: list[nn.Conv2d] = []
+    for layer in chain:
+        if isinstance(layer, nn.BatchNorm2d) and not layer.training:
+            found[-1] = fuse_conv_bn_eval(found[-1], layer)
+        elif is_plain(layer):
+            found.append(layer)
+        elif not isinstance(layer, nn.ReLU):
+            return None
+    return found
+
+
+def probe_for(convolutions: Sequence[nn.Conv2d]) -> Tensor:
+    """[1,C,h,w]: all brightnesses with noise, and, in planes that are not of the picture, its sigma."""
+    planes_in, planes_out = convolutions[0].in_channels, convolutions[-1].out_channels
+    ramp = torch.linspace(0, 1, PROBE).expand(1, planes_out, PROBE, PROBE)
+    noisy = ramp + PROBE_SIGMA * torch.randn(ramp.shape, generator=torch.Generator().manual_seed(0))
+    return torch.cat([noisy, torch.full((1, planes_in - planes_out, PROBE, PROBE), PROBE_SIGMA)], dim=1)
 
 
 @dataclass(frozen=True)
@@ -24,7 +64,7 @@ class ChainShape:
     batch_norm: bool = False
     bias: bool = True
 
-    def build(self) -> nn.Sequential:
+    def build(self) -> ConvolutionChain:
         """Conv+ReLU, (depth − 2) × Conv(+BN)+ReLU, Conv.
 
         Batch norm's eps is PyTorch's 1e-5, and 1e-4 where the convolutions also carry a bias (the authors' toolbox).
@@ -39,7 +79,7 @@ class ChainShape:
             layers.append(nn.ReLU(inplace=True))
         last = self._convolution(self.width, self.planes_out)
         last.weight.data *= LAST_LAYER
-        return nn.Sequential(*layers, last)
+        return ConvolutionChain(*layers, last)
 
     def _convolution(self, planes_in: int, planes_out: int) -> nn.Conv2d:
         convolution = nn.Conv2d(planes_in, planes_out, 3, padding=1, bias=self.bias)

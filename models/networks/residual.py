@@ -31,10 +31,10 @@ class ResidualBlock(nn.Module):
 class FusedResidualBlock(nn.Module):
     """The same in two passes over memory instead of four."""
 
-    def __init__(self, first: nn.Module, second: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, first: nn.Conv2d, second: nn.Conv2d, dtype: torch.dtype) -> None:
         super().__init__()
-        self.first = FusedConvolution(first, dtype, rectified=True)  # type: ignore[arg-type]
-        self.second = FusedConvolution(second, dtype)  # type: ignore[arg-type]
+        self.first = FusedConvolution(first, dtype, rectified=True)
+        self.second = FusedConvolution(second, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.first(x), plus=x)
