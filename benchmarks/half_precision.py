@@ -1,11 +1,12 @@
 """What bfloat16 costs DnCNN, FDnCNN and FFDNet: PyTorch's autocast against this pack's centred features.
 
 `python benchmarks/half_precision.py FOLDER --denoiser NAME|FILE … [--sigma 15 25 50] [--first 6] [--side 128]`
-Works on every CPU, slowly where bfloat16 is emulated. White noise of numpy's default_rng(i) on the middle of picture i,
-unclipped; PSNR of the whole window, not rounded to 8 bits.
+Weights and what goes into and out of layers are rounded, sums are float32, as AMX does it: it works on every CPU.
+White noise of numpy's default_rng(i) on the middle of picture i, unclipped; PSNR of the window, not rounded to 8 bits.
 """
 
 import argparse
+import copy
 from pathlib import Path
 
 import _checkout  # noqa: F401
@@ -14,6 +15,7 @@ import torch
 from realdenoise.imaging.files import SUFFIXES, load_picture
 from realdenoise.imaging.level import Level
 from realdenoise.models.adapters import predict_clean
+from realdenoise.models.centred import CentredChain
 from realdenoise.models.fused import fused
 from realdenoise.models.loader import load_denoiser
 
@@ -27,9 +29,27 @@ def windows(folder, count, side):
     return torch.stack([p[:, (p.shape[1] - side) // 2 :, (p.shape[2] - side) // 2 :][:, :side, :side] for p in chosen])
 
 
-def psnr(network, spec, dtype, noisy, sigma, clean):
-    """Mean dB of a network's clean estimates in `dtype`."""
-    with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+def rounded(network):
+    """A copy in float32 whose layers hold, take and give bfloat16's values."""
+    network = copy.deepcopy(network).float()
+    for module in network.modules():
+        if isinstance(module, CentredChain):
+            module.dtype = torch.float32
+        if isinstance(getattr(module, "weight", None), torch.Tensor):
+            for tensor in [*module.parameters(), *module.buffers()]:
+                tensor.data = keep_bf16(tensor.data)
+            module.register_forward_pre_hook(lambda _, inputs: tuple(map(keep_bf16, inputs)))
+            module.register_forward_hook(lambda _m, _i, output: keep_bf16(output))
+    return network
+
+
+def keep_bf16(value):
+    return value.bfloat16().float()
+
+
+def psnr(network, spec, noisy, sigma, clean):
+    """Mean dB of a network's clean estimates."""
+    with torch.inference_mode():
         answer = predict_clean(network, spec, noisy, Level(sigma))
     return float((-10 * (answer - clean).square().mean((1, 2, 3)).log10()).mean())
 
@@ -47,12 +67,15 @@ def main():
     print("| denoiser | sigma | float32 | lost by autocast | lost with centred features |\n|---|---|---|---|---|")
     for name in arguments.denoiser:
         denoiser = load_denoiser(name, device="cpu", precision="fp32")
-        network, half = denoiser.network, torch.bfloat16
-        runs = ((network, torch.float32), (network, half), (fused(network, half), half))
+        network = denoiser.network
+        networks = network, rounded(network), rounded(fused(network, torch.bfloat16))
         for sigma in arguments.sigma:
             noisy = clean + torch.from_numpy(np.stack(noise)) * (sigma / 255)
-            exact, cast, centred = (psnr(n, denoiser.spec, t, noisy, sigma / 255, clean) for n, t in runs)
-            print(f"| {name} | {sigma:g} | {exact:.3f} | {exact - cast:.4f} | {exact - centred:.4f} |", flush=True)
+            exact, cast, centred = (psnr(n, denoiser.spec, noisy, sigma / 255, clean) for n in networks)
+            print(
+                f"| {Path(name).stem} | {sigma:g} | {exact:.3f} | {exact - cast:.4f} | {exact - centred:.4f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -54,3 +54,12 @@ def test_a_single_draw_is_refused(script, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         script("uncertainty").main()
     assert ended.value.code == 2 and "at least 2" in capsys.readouterr().err
+
+
+def test_what_bfloat16_costs_is_measured_on_every_cpu(script, monkeypatch, capsys):
+    pictures = str(FOLDER.parent / "samples")
+    options = ["--denoiser", "dncnn_color_blind", "--sigma", "25", "--first", "1", "--side", "48"]
+    monkeypatch.setattr(sys, "argv", ["half_precision.py", pictures, *options])
+    script("half_precision").main()
+    *_, exact, cast, centred, _ = capsys.readouterr().out.splitlines()[-1].split("|")
+    assert 27 < float(exact) < 34 and 0 < abs(float(cast)) < 0.1 and 0 < abs(float(centred)) < 0.05
