@@ -49,7 +49,7 @@ class NoiseSchedule:
             raise DenoiseError(f"beta schedule {self.kind!r} is unknown; use one of {', '.join(BETA_SCHEDULES)}.")
         if self.train_steps < 1:
             raise DenoiseError(f"train_steps must be at least 1, got {self.train_steps}.")
-        if not 0 < self.beta_start <= self.beta_end < 1:
+        if self.kind != "cosine" and not 0 < self.beta_start <= self.beta_end < 1:
             raise DenoiseError(
                 f"betas must rise inside (0, 1), got {self.beta_start} to {self.beta_end}; "
                 "the usual ones are 0.0001 to 0.02."

@@ -71,6 +71,7 @@ def test_the_noisiest_end_of_any_chain_is_still_computed_with(noise):
 def test_a_timestep_is_found_again_by_its_noise(kind):
     noise = NoiseSchedule(kind)
     assert all(noise.match(noise.sigma(t)) == t for t in range(0, 1000, 7))
+    assert kind != "cosine" or NoiseSchedule(kind, beta_start=0.5, beta_end=0.02).sigma(7) == noise.sigma(7)
     assert noise.sigma(CLEAN) == 0 and noise.match(0.0) == 0 and noise.match(1e9) == 999
 
 
