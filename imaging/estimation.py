@@ -22,7 +22,7 @@ COLOUR_LIMIT, GRAY_LIMIT = 30_000, 100_000
 SMALLEST_SIDE = 3
 ROUNDED = 0.5 / 255
 """Root mean square that rounding two planes to 8 bit may leave of their difference, and little more."""
-MOST_PIXELS = 1 << 20
+MOST_PIXELS = 1 << 18
 """Pixels that planes are compared on."""
 PATCHES_PER_DIRECTION = 8
 LEAST_SURVIVING = 0.5
@@ -84,12 +84,12 @@ def planes_of(frame: Tensor) -> Tensor:
     Planes of one value, or that are a shade of a stronger one, would pass for directions without noise.
     """
     values = frame.flatten(1)
-    values = values[:, :: ceil(values.shape[1] / MOST_PIXELS)]
+    values = values[:, :: ceil(values.shape[1] / MOST_PIXELS)].contiguous()
     kept: list[int] = []
     for index in values.var(dim=1, unbiased=False).argsort(descending=True, stable=True).tolist():
         if not any(_is_shade(values[index], values[stronger]) for stronger in kept):
             kept.append(index)
-    return frame[sorted(kept)]
+    return frame if len(kept) == len(frame) else frame[sorted(kept)]  # a large colour picture is not copied
 
 
 def _is_shade(plane: Tensor, stronger: Tensor) -> bool:
