@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -12,13 +13,17 @@ from .estimation_correlation import is_correlated
 from .estimation_flat import flat_areas
 from .estimation_mad import mad_sigma
 from .estimation_pca import NoiseSpace, flat_sigma, noise_space
-from .patches import Patches, cut, drawn_share, photographed
+from .patches import ONE_VALUE, Patches, cut, drawn_share, photographed
 
 METHODS = ("auto", "patch_pca", "flat_areas", "mad")
 COLOUR_SIDE, GRAY_SIDE = 5, 8
 COLOUR_LIMIT, GRAY_LIMIT = 30_000, 100_000
 """Patches that are looked at: a gray picture needs more of them to find its flat places."""
 SMALLEST_SIDE = 3
+ROUNDED = 0.5 / 255
+"""Root mean square that rounding two planes to 8 bit may leave of their difference, and little more."""
+MOST_PIXELS = 1 << 18
+"""Pixels that planes are compared on."""
 PATCHES_PER_DIRECTION = 8
 LEAST_SURVIVING = 0.5
 """Patches where clipping leaves less of the noise variance are not asked."""
@@ -74,9 +79,29 @@ def frames_of(image: Tensor) -> Tensor:
 
 
 def planes_of(frame: Tensor) -> Tensor:
-    """[C,H,W] → the planes that differ: one for a gray picture stored as RGB."""
-    gray = bool((frame == frame[:1]).all())
-    return frame[:1] if gray else frame
+    """[C,H,W] → the planes with noise of their own: one for a gray or toned picture stored as RGB.
+
+    Planes of one value, or that are a shade of a stronger one, would pass for directions without noise.
+    """
+    values = frame.flatten(1)
+    values = values[:, :: ceil(values.shape[1] / MOST_PIXELS)].contiguous()
+    kept: list[int] = []
+    for index in values.var(dim=1, unbiased=False).argsort(descending=True, stable=True).tolist():
+        if not any(_is_shade(values[index], values[stronger]) for stronger in kept):
+            kept.append(index)
+    return frame if len(kept) == len(frame) else frame[sorted(kept)]  # a large colour picture is not copied
+
+
+def _is_shade(plane: Tensor, stronger: Tensor) -> bool:
+    """Whether a plane [N] is an affine function of another, but for rounding, where neither is black or white."""
+    if float(plane.max() - plane.min()) < ONE_VALUE:
+        return True
+    inside = (plane != 0) & (plane != 1) & (stronger != 0) & (stronger != 1)
+    if 2 * int(inside.sum()) < len(plane):
+        return torch.equal(plane, stronger)
+    own, other = (values[inside] - values[inside].mean() for values in (plane, stronger))
+    slope = (own * other).sum() / other.square().sum().clamp_min(1e-20)
+    return float((own - slope * other).square().mean().sqrt()) < ROUNDED
 
 
 def patches_of(planes: Tensor) -> Patches | None:
@@ -105,15 +130,15 @@ def space_of(patches: Patches) -> NoiseSpace:
 
 
 def _by(method: str, frame: Tensor) -> float:
-    if method == "mad":
-        return mad_sigma(frame)
     if method == "auto":
         return _measure(frame).sigma
     planes = planes_of(frame)
+    if method == "mad":
+        return mad_sigma(planes)
     if method == "patch_pca":
         return _pca(planes)[1]
     flat = flat_areas(planes)
-    return mad_sigma(frame) if flat is None else flat.sigma
+    return mad_sigma(planes) if flat is None else flat.sigma
 
 
 def _measure(frame: Tensor) -> NoiseMeasurement:

@@ -18,6 +18,8 @@ _PUBLISHED: dict[str, BetaSchedule] = {
     "scaled_linear": "scaled_linear",
     "squaredcos_cap_v2": "cosine",
 }
+LEAST_SIGNAL = 1e-30
+"""The smallest ᾱ whose noise level, squared, float32 still holds."""
 CLEAN = -1
 """The time after the last step, where nothing of the noise is left."""
 
@@ -47,10 +49,15 @@ class NoiseSchedule:
             raise DenoiseError(f"beta schedule {self.kind!r} is unknown; use one of {', '.join(BETA_SCHEDULES)}.")
         if self.train_steps < 1:
             raise DenoiseError(f"train_steps must be at least 1, got {self.train_steps}.")
-        if not 0 < self.beta_start <= self.beta_end < 1:
+        if self.kind != "cosine" and not 0 < self.beta_start <= self.beta_end < 1:
             raise DenoiseError(
                 f"betas must rise inside (0, 1), got {self.beta_start} to {self.beta_end}; "
                 "the usual ones are 0.0001 to 0.02."
+            )
+        if (left := self.alphas_cumprod[-1]) < LEAST_SIGNAL:
+            raise DenoiseError(
+                f"the chain ends with a share of {left:.0e} of the picture's variance, too small to compute with (1000 "
+                "timesteps of the usual betas leave 4e-05); take fewer train_timesteps or smaller betas."
             )
 
     @classmethod

@@ -86,8 +86,18 @@ def _input_curve(scores: Sequence[Score], metric: str) -> Series:
 
 
 def _complexity_panel(table: DenoiseTable, metric: str, look: dict[str, Any]) -> Tensor:
-    """A cloud per denoiser at the middle noise level, a point per picture."""
-    amounts = sorted({row.amount for row in table.rows})
+    """A cloud per denoiser at the middle noise level, a point per picture.
+
+    Raises:
+        DenoiseError: no noise level that all denoisers were measured at.
+    """
+    measured = [{row.amount for row in table.rows if row.denoiser == name} for name in table.denoisers()]
+    amounts = sorted(set.intersection(*measured))
+    if not amounts:
+        raise DenoiseError(
+            "the tables have no noise level in common to compare the pictures at; sweep all denoisers over one, or "
+            "chart against noise level."
+        )
     amount = amounts[len(amounts) // 2]
     rows = [row for row in table.rows if row.amount == amount]
     clouds = []

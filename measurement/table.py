@@ -155,10 +155,12 @@ def join(tables: Iterable[DenoiseTable]) -> DenoiseTable:
 
 
 def _free(name: str, table: DenoiseTable, rows: Sequence[Row]) -> str:
-    """`name`, numbered while rows already there have it for the same picture and noise."""
+    """`name`, numbered while it stands for the same picture and noise in rows already there, or for a neighbour."""
     wanted = {(row.kind, row.amount, row.image) for row in table.rows if row.denoiser == name}
+    taken = {row.denoiser for row in rows if (row.kind, row.amount, row.image) in wanted}
+    taken |= {*table.denoisers()} - {name}
     number, free = 1, name
-    while any(row.denoiser == free and (row.kind, row.amount, row.image) in wanted for row in rows):
+    while free in taken:
         number += 1
         free = f"{name} ({number})"
     return free

@@ -57,13 +57,12 @@ def noise_level(
     """The sigma of the node's scale as [0,1] for the denoiser (None = blind), and words for it.
 
     Args:
-        always_used: sigma is for more than the denoiser, which may be blind.
-
+        always_used: sigma is for more than the denoiser, which may be blind; so it is measured for blind ones, too.
     """
     if sigma > 0:
         unused = "" if always_used or denoiser.spec.needs_sigma else " not used, as it is blind"
         return sigma / SIGMA_SCALE, f"sigma {sigma:g}{unused}"
-    if not denoiser.spec.needs_sigma:
+    if not (always_used or denoiser.spec.needs_sigma):
         return None, "blind"
     estimate = estimate_sigma(split(image)[0])
     values = [f"{SIGMA_SCALE * value:.1f}" for value in estimate.tolist()]

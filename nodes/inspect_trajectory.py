@@ -64,9 +64,9 @@ class TrajectoryStrip:
         chosen = sorted({*range(0, len(images), every), len(images) - 1})
         labels = [label.replace(STEP, str(index)) for index in chosen]
         if reference is not None:
-            labels = [
-                f"{words} · {_decibels(reference, images[k : k + 1])}" for words, k in zip(labels, chosen, strict=True)
-            ]
+            clean, pictures = _comparable(reference, images)
+            quality = [decibel_words(float(psnr(clean[k : k + 1], pictures[k : k + 1]))) for k in chosen]
+            labels = [f"{words} · {decibels}" for words, decibels in zip(labels, quality, strict=True)]
         small = _scaled(images[chosen], side).clamp(0, 1)
         columns = columns or _automatic_columns(len(small), *small.shape[1:3])
         strip = labelled_grid(list(small.split(1)), labels, columns, dark)
@@ -75,15 +75,21 @@ class TrajectoryStrip:
         return answer(report, strip, small, report, **shown)
 
 
-def _decibels(reference: Tensor, image: Tensor) -> str:
-    reference = check_image(reference, "reference")[:1, ..., :3].float().cpu()
-    if reference.shape[1:3] != image.shape[1:3]:
+def _comparable(reference: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one shape: a single reference is that of every picture, and gray counts as RGB beside RGB."""
+    reference = check_image(reference, "reference")[..., :3].float().cpu()
+    if reference.shape[1:3] != images.shape[1:3]:
         raise DenoiseError(
-            f"reference is {tuple(reference.shape[1:3])} and the pictures are {tuple(image.shape[1:3])} (height, "
+            f"reference is {tuple(reference.shape[1:3])} and the pictures are {tuple(images.shape[1:3])} (height, "
             "width); give the clean picture at their size."
         )
-    shape = (*image.shape[:3], max(image.shape[-1], reference.shape[-1]))  # gray counts as RGB beside RGB
-    return decibel_words(float(psnr(reference.expand(shape), image.expand(shape))))
+    if len(reference) not in (1, len(images)):
+        raise DenoiseError(
+            f"reference holds {len(reference)} pictures and images {len(images)}; give the one clean picture that all "
+            "are steps to, or one for each."
+        )
+    shape = (*images.shape[:3], max(images.shape[-1], reference.shape[-1]))
+    return reference.expand(shape), images.expand(shape)
 
 
 def _scaled(images: Tensor, side: int) -> Tensor:

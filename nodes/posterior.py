@@ -10,7 +10,6 @@ from torch import Tensor
 
 from .. import host
 from ..imaging.layout import split
-from ..imaging.level import DenoiseError
 from ..schedulers.posterior import denoise_with_prior
 from .common import SIGMA_SCALE, answer, facts, first_frame_input, noise_level, seed_input, sigma_input
 from .registry import node
@@ -58,10 +57,6 @@ class DenoiseWithPrior:
         """Mean, first run and spread."""
         started = time.perf_counter()
         level, words = noise_level(denoiser, image, sigma, always_used=True)
-        if level is None:
-            raise DenoiseError(
-                f"a diffusion chain is entered at a noise level, and {denoiser.spec.name} is blind; set sigma."
-            )
         monitor = host.monitor()
         planes, layout = split(image)
         drawn = denoise_with_prior(
@@ -70,7 +65,8 @@ class DenoiseWithPrior:
         scale = torch.as_tensor(level, dtype=torch.float32).reshape(-1, 1, 1, 1).clamp_min(1e-6)
         spread = (drawn.spread.square().mean(dim=1, keepdim=True).sqrt() / scale).clamp(0, 1)
         mean_spread = SIGMA_SCALE * float(drawn.spread.square().mean().sqrt())
-        report = f"{denoiser.spec.name} · {words} · {runs} runs of {steps} steps · spread {mean_spread:.2f} (0–255)"
+        report = f"{denoiser.spec.name} · {words} · {runs} runs of {drawn.steps} step{'s' * (drawn.steps > 1)}"
+        report += f" · spread {mean_spread:.2f} (0–255)"
         report += f"\n{facts(monitor.notes, image)} · {time.perf_counter() - started:.2f} s"
         pictures = [layout.restore_like(planes, image) for planes in (drawn.mean, drawn.one)]
         return answer(report, *pictures, to_image(spread.expand(-1, 3, -1, -1)), report)

@@ -70,7 +70,7 @@ class Scheduler(Protocol):
         ...
 
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
-        """The state whose current picture is the noisy `image` [B,C,H,W] on the [0,1] scale."""
+        """The state whose current picture is the noisy `image` [B,C,H,W] on the [0,1] scale, of any float type."""
         ...
 
     def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:

@@ -86,6 +86,7 @@ class HeatScheduler:
 
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
         """The picture at the end of the forward process. Deterministic: seed and first_frame change nothing."""
+        image = image.float()
         x = diffuse(image, self.iterations, self._rate, self.border)
         times = tuple(int(time) for time in self._times())
         return State(self, x, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)

@@ -34,7 +34,7 @@ class InterpolationScheduler:
 
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
         """The input is x at start_alpha. The process is deterministic: seed and first_frame change nothing."""
-        times = tuple(self.curves()["alpha"])
+        times, image = tuple(self.curves()["alpha"]), image.float()
         return State(self, image, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
 
     def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:

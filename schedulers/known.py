@@ -21,12 +21,12 @@ what step 0 of frame 1 draws.
 """
 
 
-def _check_frames(picture: Tensor, clean: Tensor) -> None:
+def _check_frames(known: Tensor, clean: Tensor, name: str = "known picture") -> None:
     """Raise DenoiseError unless there is one known picture for all frames and channels, or one for each."""
-    if any(known not in (1, wanted) for known, wanted in zip(picture.shape[:2], clean.shape[:2], strict=True)):
+    if any(given not in (1, wanted) for given, wanted in zip(known.shape[:2], clean.shape[:2], strict=True)):
         raise DenoiseError(
-            f"the sample has {clean.shape[0]} frames of {clean.shape[1]} channels, but the known picture "
-            f"{picture.shape[0]} of {picture.shape[1]}; know one picture for all, or start as many of its kind."
+            f"the sample has {clean.shape[0]} frames of {clean.shape[1]} channels, but the {name} "
+            f"{known.shape[0]} of {known.shape[1]}; know one for all, or start as many of its kind."
         )
 
 
@@ -53,6 +53,7 @@ class KnownMask:
                 "start from the same size."
             )
         _check_frames(self.picture, clean)
+        _check_frames(self.known, clean, "mask")
         return torch.lerp(clean, self.picture.expand_as(clean), self.known.expand_as(clean))
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from ..imaging.level import Level, Sigma
+from ..imaging.level import Level, Sigma, as_sigma
 from ..imaging.spread import spread_of
 from ..monitor import Monitor
 from .base import State
@@ -23,11 +23,13 @@ class Posterior:
 
     mean: estimates E[x0 | y], the picture of least squared error. spread: standard deviation over the runs, an estimate
     of how uncertain each pixel is (0 for a single run). one: the first run alone, sharper and more arbitrary.
+    steps: that each run took; little noise enters the chain late and may take fewer than asked for.
     """
 
     mean: Tensor
     spread: Tensor
     one: Tensor
+    steps: int
 
 
 def sample_posterior(state: State, denoiser: Estimate, runs: int, monitor: Monitor | None = None) -> Posterior:
@@ -49,7 +51,7 @@ def sample_posterior(state: State, denoiser: Estimate, runs: int, monitor: Monit
 
     one = sample(0)
     found = spread_of(chain([one], map(sample, range(1, runs))))
-    return Posterior(found.mean, found.deviation, one)
+    return Posterior(found.mean, found.deviation, one, state.steps - state.step)
 
 
 def denoise_with_prior(
@@ -68,12 +70,14 @@ def denoise_with_prior(
     Args:
         image: noisy [B,C,H,W] on the [0,1] scale. denoiser: any, best one that was trained as a diffusion chain.
         sigma: noise level on the [0,1] scale, a number or one per frame.
-        runs: number of samples. steps: of each; 1 is a plain call of the denoiser, the same for every seed.
+        runs: number of samples. steps: of each, at most; 1 is a plain call of the denoiser, the same for every seed.
 
     Raises:
-        DenoiseError: sigma unknown or a map. ValueError: runs or steps below 1.
+        DenoiseError: sigma unknown, a map, or not one per frame. ValueError: runs or steps below 1.
     """
     monitor = monitor or Monitor()
+    if sigma is not None:
+        as_sigma(sigma, image)  # of the whole batch: later only frames of it are seen
     parts = []
     for frame in range(image.shape[0]):
         level = Level(sigma).frames(frame, frame + 1)
@@ -81,4 +85,5 @@ def denoise_with_prior(
             image[frame : frame + 1], sigma=level.sigma, seed=seed, first_frame=first_frame + frame
         )
         parts.append(sample_posterior(state, denoiser, runs, monitor.part(frame, image.shape[0])))
-    return Posterior(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "spread", "one")))
+    pictures = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "spread", "one"))
+    return Posterior(*pictures, steps=max(part.steps for part in parts))

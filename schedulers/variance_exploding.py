@@ -44,7 +44,7 @@ class VarianceExploding(ABC):
         Raises:
             DenoiseError: sigma is unknown or differs between frames or pixels.
         """
-        times = self._times(single_sigma(sigma, self.TITLE))
+        times, image = self._times(single_sigma(sigma, self.TITLE)), image.float()
         return State(self, image, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
 
     def start_from_noise(self, shape: tuple[int, ...], *, seed: int = 0, first_frame: int = 0) -> State:

@@ -72,6 +72,7 @@ class VariancePreserving(ABC):
         """
         entry = self.noise.match(single_sigma(sigma, "a diffusion chain"))
         times = timesteps("trailing", min(self.steps, entry + 1), entry + 1)
+        image = image.float()
         x = self._to_chain(image, self._alpha_bar(times[0]))
         return State(self, x, (*times, CLEAN), origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
 

@@ -37,6 +37,8 @@ def test_white_noise_on_photographs(picture, sigma):
     noisy = noisy_sample(picture, sigma / 255)
     assert estimate_sigma(noisy, "patch_pca").item() * 255 == pytest.approx(sigma, rel=0.04)
     assert estimate_sigma(noisy).item() * 255 == pytest.approx(sigma, rel=0.04)
+    noisy[:, 2] = 0  # an empty channel says nothing of the others
+    assert estimate_sigma(noisy).item() * 255 == pytest.approx(sigma, rel=0.06)
 
 
 @pytest.mark.parametrize("sigma", [5, 25, 50])
@@ -57,6 +59,18 @@ def test_gray_pictures_alone_and_as_rgb(sigma):
     estimate = estimate_sigma(gray)
     assert estimate.item() * 255 == pytest.approx(sigma, rel=0.06)
     assert torch.equal(estimate, estimate_sigma(gray.expand(-1, 3, -1, -1)))
+
+
+@pytest.mark.parametrize("shades", [(1.0, 0.9, 0.7), (0.0, 1.0, 0.0), (-0.3, 1.0, 0.6)])
+def test_toned_and_single_channel_pictures_are_gray_ones(shades):
+    """Sepia, fluorescence, and a duotone whose red falls: directions without noise are no sign of a clean picture."""
+    gray = noisy_sample("cat", 25 / 255)[:, 1:2] * 0.6 + 0.2
+    shade = torch.tensor(shades).view(1, 3, 1, 1)
+    toned = as_8_bit(gray * shade + (shade < 0) * 0.5)
+    for method in METHODS:
+        wanted = estimate_sigma(gray, method).item()
+        assert estimate_sigma(toned, method).item() == pytest.approx(wanted, rel=0.03), method
+    assert estimate_sigma_map(toned).mean() == pytest.approx(float(estimate_sigma_map(gray).mean()), rel=0.02)
 
 
 def test_every_frame_by_itself():

@@ -118,6 +118,8 @@ def test_joining_tells_two_of_one_name_apart_but_not_two_parts_of_one_sweep():
     assert join([low, high]).denoisers() == ["scales"]
     joined = join([low, low, high])
     assert joined.denoisers() == ["scales", "scales (2)"] and set(joined.models) == {"scales", "scales (2)"}
+    thrice = join([low, joined])  # a table that has a second one already
+    assert sorted(thrice.denoisers()) == ["scales", "scales (2)", "scales (3)"] and len(thrice.models) == 3
     other = sweep(Scales(), pictures(1), [CASES[1]], Setting(seed=3))
     assert join([low, other]).settings["seed"] == "0 / 3"
 
@@ -214,6 +216,12 @@ def test_charts_of_tables():
     cloud = sweep_chart(table, "image complexity", ("psnr",), width=400, height=300, dark=True)
     assert cloud.shape == (1, 300, 400, 3) and cloud.mean() < 0.3
     assert ranking_chart(table).shape[2] == 960
+    common = (row(), row(denoiser="b", psnr=31.0))  # the only noise that both were measured on is the one to show
+    more = (row(denoiser="b", amount=50.0), row(denoiser="b", amount=75.0))
+    clouds = [sweep_chart(DenoiseTable(rows), "image complexity", ("psnr",)) for rows in (common, common + more)]
+    assert torch.equal(*clouds)
+    with pytest.raises(DenoiseError, match="no noise level in common"):
+        sweep_chart(DenoiseTable((row(), *more)), "image complexity")
     with pytest.raises(DenoiseError, match="empty"):
         sweep_chart(DenoiseTable(()))
     with pytest.raises(DenoiseError, match="different kinds"):

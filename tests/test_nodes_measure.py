@@ -158,6 +158,12 @@ def test_a_strip_has_the_first_and_last_step_and_their_psnr():
         assert TrajectoryStrip().join(pictures, **STRIP, reference=reference)["result"][2] == report
     with pytest.raises(DenoiseError, match="at their size"):
         TrajectoryStrip().join(steps, **STRIP, reference=torch.zeros(1, 31, 20, 3))
+    with pytest.raises(DenoiseError, match="2 pictures and images 4"):
+        TrajectoryStrip().join(steps, **STRIP, reference=gray.expand(2, 30, 20, 3))
+    paired = TrajectoryStrip().join(
+        steps, **STRIP, reference=steps + torch.tensor([0.1, 1, 0.01, 0.001])[:, None, None, None]
+    )
+    assert paired["result"][2].splitlines() == ["t=0 · 20.00 dB", "t=2 · 40.00 dB", "t=3 · 60.00 dB"]
 
 
 def test_a_strip_scales_down_and_wraps():

@@ -78,6 +78,8 @@ def test_unusable_settings_are_refused() -> None:
         denoise_with_prior(noisy, gaussian_denoiser, 0.1, runs=0)
     with pytest.raises(DenoiseError, match="noise level"):
         denoise_with_prior(noisy, gaussian_denoiser, None)
+    with pytest.raises(DenoiseError, match="one per frame"):
+        denoise_with_prior(noisy, gaussian_denoiser, torch.tensor([0.1, 0.2]))
     with pytest.raises(DenoiseError, match="not a map"):
         denoise_with_prior(noisy, gaussian_denoiser, torch.rand(1, 1, 8, 8))
 
@@ -105,8 +107,10 @@ def test_node_gives_mean_one_run_and_spread() -> None:
     level = float((drawn.spread.square().mean().sqrt() * 255).round(decimals=2))
     assert f"spread {level:.2f}" in report and "4 runs of 5 steps" in report
     assert float(spread.square().mean().sqrt()) == pytest.approx(level / 25.5, rel=0.02)
-    with pytest.raises(DenoiseError, match="blind"):
-        node.sample(Wiener("none"), noisy, 0.0, 4, 5, 3, 0)
+    few = node.sample(Wiener(), noisy, 2.0, 2, 5, 3, 0)["result"][3]  # enters at the second timestep
+    assert "2 runs of 2 steps" in few
+    told, blind = (node.sample(Wiener(how), noisy, 0.0, 2, 5, 3, 0)["result"] for how in ("sigma", "none"))
+    assert "(measured)" in blind[3] and torch.equal(blind[0], told[0]), "the chain is entered at the measured level"
 
 
 CHAIN = {

@@ -102,6 +102,7 @@ def test_a_frame_alone_equals_the_frame_in_its_batch(repeats):
         (lambda: KnownMask(picture(), half_known())(torch.zeros(1, 3, 9, 9)), "start from the same size"),
         (lambda: KnownMask(picture().expand(2, -1, -1, -1), half_known())(torch.zeros(3, 3, 8, 8)), "3 frames of 3"),
         (lambda: KnownMask(picture(), half_known())(torch.zeros(1, 1, 8, 8)), "1 frames of 1 channels"),
+        (lambda: KnownMask(picture(), torch.ones(2, 1, 8, 8))(torch.zeros(1, 3, 8, 8)), "mask 2 of 1"),
         (lambda: KnownLowResolution(picture().expand(2, -1, -1, -1))(torch.zeros(1, 3, 8, 8)), "picture 2 of 3"),
         (lambda: KnownLowResolution(picture())(torch.zeros(1, 3, 12, 16)), "whole multiple"),
         (lambda: KnownLowResolution(picture())(torch.zeros(1, 3, 4, 4)), "whole multiple"),

@@ -67,6 +67,15 @@ def test_the_first_view_is_the_picture_it_started_from(name):
 
 
 @every
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_pictures_of_every_float_type_take_the_same_way(name, kind):
+    """Rounded once, where they come in: all arithmetic is float32."""
+    noisy = picture().to(kind)
+    ends = [walk(taking(3, name).start(each, sigma=SIGMA, seed=2))[-1] for each in (noisy, noisy.float())]
+    assert ends[0].x.dtype == torch.float32 and torch.equal(ends[0].x, ends[1].x)
+
+
+@every
 @given(steps=st.integers(1, 30), sigma=st.floats(0.003, 0.5))
 def test_noise_only_falls_and_ends_at_zero(name, steps, sigma):
     states = walk(taking(steps, name).start(picture(frames=1), sigma=sigma))

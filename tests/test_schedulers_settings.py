@@ -47,6 +47,8 @@ def test_settings_out_of_range_are_named(name, change, problem):
         (lambda: NoiseSchedule("sigmoid"), "sigmoid"),
         (lambda: NoiseSchedule(train_steps=0), "train_steps"),
         (lambda: NoiseSchedule(beta_start=0.03), "rise"),
+        (lambda: NoiseSchedule(train_steps=10_000), "1e-44 .* smaller betas"),
+        (lambda: NoiseSchedule(beta_end=0.999), "fewer train_timesteps"),
         (lambda: Limit("fold"), "fold"),
         (lambda: Limit("threshold", 0.5), "bound"),
         (lambda: Limit(ratio=0.0), "ratio"),
@@ -57,10 +59,19 @@ def test_tables_and_limits_out_of_range_are_named(make, problem):
         make()
 
 
+@pytest.mark.parametrize("noise", [NoiseSchedule("cosine", 20_000), NoiseSchedule(beta_end=0.12)])
+def test_the_noisiest_end_of_any_chain_is_still_computed_with(noise):
+    state = DDPMScheduler(3, noise).start_from_noise((1, 3, 8, 8), seed=1)
+    view, level = state.scheduler.view(state)
+    signal = (1 + 4 * torch.as_tensor(level.sigma, dtype=torch.float32) ** 2).rsqrt()  # as networks are fed
+    assert torch.allclose(signal * (2 * view - 1), state.x, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", BETA_SCHEDULES)
 def test_a_timestep_is_found_again_by_its_noise(kind):
     noise = NoiseSchedule(kind)
     assert all(noise.match(noise.sigma(t)) == t for t in range(0, 1000, 7))
+    assert kind != "cosine" or NoiseSchedule(kind, beta_start=0.5, beta_end=0.02).sigma(7) == noise.sigma(7)
     assert noise.sigma(CLEAN) == 0 and noise.match(0.0) == 0 and noise.match(1e9) == 999
 
 
