@@ -39,10 +39,6 @@ class Graph:
         self._nodes = dict(prompt)
         self._parents: dict[str, str] = {}
 
-    def get_original_prompt(self) -> Prompt:
-        """What was queued."""
-        return self.original_prompt
-
     def all_node_ids(self) -> set[str]:
         """Every node id."""
         return set(self._nodes)

@@ -24,6 +24,8 @@ SURPLUS, SHARE_OF_OVERALL = 1.3, 1.8
 """How much more two frames may differ than the noise that was removed explains, for what the denoiser has left in; and
 than noise of the measured variance, which may be stronger in some colours than in others."""
 LEAST_VARIANCE = 1e-8
+MOST_VALUES = 100_000
+"""That a median is taken of."""
 MEASURED_EVERY = 8
 """Frames from one measurement of the noise level to the next: cameras change it slowly, and measuring takes time."""
 
@@ -123,7 +125,7 @@ def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: 
     return variance
 
 
-def thinned(values: Tensor, limit: int = 100_000) -> Tensor:
-    """At most about `limit` of the values, evenly chosen, flat."""
+def thinned(values: Tensor) -> Tensor:
+    """About MOST_VALUES of the values at most, evenly chosen, flat."""
     flat = values.flatten()
-    return flat[:: max(1, flat.numel() // limit)]
+    return flat[:: max(1, flat.numel() // MOST_VALUES)]
