@@ -118,6 +118,8 @@ def test_joining_tells_two_of_one_name_apart_but_not_two_parts_of_one_sweep():
     assert join([low, high]).denoisers() == ["scales"]
     joined = join([low, low, high])
     assert joined.denoisers() == ["scales", "scales (2)"] and set(joined.models) == {"scales", "scales (2)"}
+    both = join([low, joined])  # whose own 'scales (2)' stays a denoiser of its own
+    assert both.denoisers() == ["scales", "scales (3)", "scales (2)"] and len(both.scores()) == len(both.rows)
     other = sweep(Scales(), pictures(1), [CASES[1]], Setting(seed=3))
     assert join([low, other]).settings["seed"] == "0 / 3"
 
