@@ -117,12 +117,14 @@ class TestRun:
         apply_setting(prompt, "a.image=y.png")
         assert prompt["b"]["inputs"]["filename_prefix"] == "a=b.c"
         assert prompt["a"]["inputs"]["image"] == "y.png"
+        apply_setting(prompt, "LoadImage.image=z.png")  # some files name no titles
+        assert prompt["a"]["inputs"]["image"] == "z.png"
 
     @pytest.mark.parametrize(
         "setting, message",
         [
             ("nonsense", "must read"),
-            ("Nobody.x=1", "neither title nor id"),
+            ("Nobody.x=1", r"neither title nor id of a node; there are LoadImage \(a\), SaveImage \(b\)"),
             ("b.x=1", "has no 'x', only images, filename_prefix"),
             ("b.images=1", "is connected to another node"),
         ],
