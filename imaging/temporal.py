@@ -62,14 +62,14 @@ class TemporalBlend:
             past_worth = sample(worth_before, places, "bilinear")
             moved = sample(noisy_before, places, "bilinear")
             trust = stillness(moved, noisy, result, kept_variance(flow), self._variance)
-            weight = trust * inside(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
+            weight = trust * within_frame(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
             result = (1 - weight) * result + weight * past
             worth = 1 / ((1 - weight).square() + weight.square() / past_worth)
         self._past = noisy, result, worth
         return result.to(clean.dtype)
 
 
-def inside(places: Tensor) -> Tensor:
+def within_frame(places: Tensor) -> Tensor:
     """[1,1,H,W]: 1 where rows and columns [1,2,H,W] lie within the frame, else 0."""
     height, width = places.shape[-2:]
     rows, columns = places[:, :1], places[:, 1:]
