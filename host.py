@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from . import host_routes
+from .imaging.files import to_pillow
 from .imaging.level import DenoiseError
 from .imaging.names import check_name
 from .models.loader import SUFFIXES, bundled, find_file
@@ -81,19 +81,13 @@ class _Progress:
             self._bar.update_absolute(tick, TICKS, shown)
 
 
-def preview_picture(planes: Tensor, side: int = PREVIEW_SIDE) -> Image.Image:
-    """First frame of [B,C,H,W] in [0,1] as an 8-bit picture, no side longer than `side` pixels."""
+def preview_picture(planes: Tensor) -> Image.Image:
+    """First frame of [B,C,H,W] in [0,1] as an 8-bit picture, no side longer than PREVIEW_SIDE pixels."""
     frame = planes[:1].detach().float()
-    scale = side / max(frame.shape[-2:])
+    scale = PREVIEW_SIDE / max(frame.shape[-2:])
     if scale < 1:
         frame = F.interpolate(frame, size=[max(1, int(n * scale)) for n in frame.shape[-2:]], mode="area")
-    return to_pil(frame[0].permute(1, 2, 0))
-
-
-def to_pil(frame: Tensor) -> Image.Image:
-    """[H,W,C] in [0,1], C = 1, 3 or 4 → 8-bit picture, rounded."""
-    pixels = (frame.detach().float().clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
-    return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+    return to_pillow(frame[0].permute(1, 2, 0))
 
 
 # --------------------------------------------------------------------------------------------------- device and memory
@@ -262,29 +256,33 @@ def denoiser_file(name: str) -> Path:
 # ---------------------------------------------------------------------------------------------------- showing on a node
 
 
-def show_images(image: Tensor, prefix: str = "realdenoise") -> list[dict[str, str]]:
+def show_images(image: Tensor) -> list[dict[str, str]]:
     """Save [B,H,W,C] in [0,1] as temporary PNGs → entries for `ui["images"]`; outside ComfyUI nothing is saved."""
     if not is_hosted():
         return []
-    return [_show(to_pil(frame), prefix) for frame in image]
+    files = [_temporary(".png") for _ in image]
+    for frame, file in zip(image, files, strict=True):
+        to_pillow(frame).save(file, compress_level=1)
+    return [temporary_entry(file) for file in files]
 
 
-def _show(picture: Image.Image, prefix: str) -> dict[str, str]:
-    name = f"{prefix}_{uuid.uuid4().hex}.png"
-    picture.save(folder("temp") / name, compress_level=1)
-    return {"filename": name, "subfolder": "", "type": "temp"}
-
-
-def show_animation(image: Tensor, rate: float, prefix: str = "realdenoise") -> dict[str, Any]:
+def show_animation(image: Tensor, rate: float) -> dict[str, Any]:
     """Save [B,H,W,C] in [0,1] as a temporary looping WebP of `rate` pictures per second → entries for `ui`."""
     if not is_hosted():
         return {}
-    first, *rest = (to_pil(frame) for frame in image)
-    name = f"{prefix}_{uuid.uuid4().hex}.webp"
-    first.save(
-        folder("temp") / name, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, quality=90
-    )
-    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}], "animated": (True,)}
+    first, *rest = map(to_pillow, image)
+    file = _temporary(".webp")
+    first.save(file, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, quality=90)
+    return {"images": [temporary_entry(file)], "animated": (True,)}
+
+
+def _temporary(suffix: str) -> Path:
+    return folder("temp") / f"realdenoise_{uuid.uuid4().hex}{suffix}"
+
+
+def temporary_entry(file: Path) -> dict[str, str]:
+    """How `ui` names a file that lies directly in the temporary folder."""
+    return {"filename": file.name, "subfolder": "", "type": "temp"}
 
 
 def send_text(text: str, node_id: str | None) -> None:

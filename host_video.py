@@ -49,4 +49,4 @@ def show_video(file: Path) -> dict[str, Any]:
     """Entries for `ui` that play a file of the temporary folder on the node; outside ComfyUI nothing is shown."""
     if not host.is_hosted():
         return {}
-    return {"images": [{"filename": file.name, "subfolder": "", "type": "temp"}], "animated": (True,)}
+    return {"images": [host.temporary_entry(file)], "animated": (True,)}

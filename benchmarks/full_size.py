@@ -25,8 +25,6 @@ from pathlib import Path
 import _runners
 import torch
 
-ASPECT = 3 / 2
-
 
 def measure(runner, network, megapixels, threads, judged=False):
     """One runner in a process of its own: its figures, or why there are none. judged: with seam error and PSNR."""

@@ -8,9 +8,8 @@ which tiles are equal to the whole by 1e-4, and `halo_half` for half precision, 
 import argparse
 from pathlib import Path
 
-import _checkout  # noqa: F401
 import torch
-from realdenoise.imaging.files import SUFFIXES, load_picture
+from _pictures import files, load, planes
 from realdenoise.imaging.level import Level
 from realdenoise.imaging.randomness import normal
 from realdenoise.models.halo import TOLERANCE, measure_halo
@@ -22,7 +21,7 @@ HALF = 1e-3
 
 def noisy(path, number, sigma, channels):
     """[1,C,H,W] with white noise of sigma on the [0,1] scale."""
-    picture = load_picture(path)[0][..., :3].permute(0, 3, 1, 2)
+    picture = planes(load(path))
     picture = picture.mean(dim=1, keepdim=True) if channels == 1 else picture
     return picture + sigma * normal(tuple(picture.shape), seed=0, first_frame=number)
 
@@ -36,9 +35,9 @@ def main():
     parser.add_argument("--store", action="store_true", help="write the result into FILE")
     arguments = parser.parse_args()
     network, spec = load_network(arguments.file)
-    files = sorted(path for path in arguments.folder.iterdir() if path.suffix.lower() in SUFFIXES)[: arguments.first]
+    paths = files(arguments.folder)[: arguments.first]
     halo = half = 0
-    for number, path in enumerate(files):
+    for number, path in enumerate(paths):
         sigma = arguments.sigmas[number % len(arguments.sigmas)] / 255
         images = [noisy(path, number, sigma, spec.channels)]
         found, coarse = (measure_halo(network, spec, images, Level(sigma), limit) for limit in (TOLERANCE, HALF))

@@ -13,12 +13,7 @@ import _checkout  # noqa: F401
 import numpy as np
 import realdenoise
 import torch
-from PIL import Image
-
-
-def read(path):
-    """[1,H,W,3] in [0,1]."""
-    return torch.from_numpy(np.asarray(Image.open(path).convert("RGB"), np.float32) / 255)[None]
+from _pictures import load
 
 
 def score(pairs, denoiser, steps, method):
@@ -39,7 +34,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=1000, help="use the first so many pairs")
     arguments = parser.parse_args()
     noisy = sorted(path for path in arguments.folder.iterdir() if "_real." in path.name)[: arguments.pairs]
-    pairs = [(read(path.with_name(path.name.replace("_real.", "_mean."))), read(path)) for path in noisy]
+    pairs = [(load(path.with_name(path.name.replace("_real.", "_mean."))), load(path)) for path in noisy]
     denoiser = realdenoise.load_denoiser(arguments.denoiser)
     started = time.perf_counter()
     print(f"{arguments.denoiser}, {len(pairs)} pairs, PSNR / SSIM")

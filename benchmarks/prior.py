@@ -15,6 +15,7 @@ import _checkout  # noqa: F401
 import numpy as np
 import realdenoise
 import torch
+from _pictures import decibels, files, load, noisy_pairs, planes
 from PIL import Image
 from realdenoise.imaging.level import Level
 from realdenoise.imaging.spectrum import radial_power
@@ -27,27 +28,9 @@ from realdenoise.schedulers.posterior import denoise_with_prior
 SIDE = 64
 
 
-def read(path):
-    """[H,W,3] in [0,1]."""
-    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
-
-
-def planes(picture):
-    return torch.from_numpy(picture).permute(2, 0, 1)[None]
-
-
-def decibels(clean, result):
-    """PSNR of the result rounded to 8 bit."""
-    rounded = (result.clamp(0, 1) * 255).round() / 255
-    return float(realdenoise.psnr(clean.permute(0, 2, 3, 1), rounded.permute(0, 2, 3, 1)))
-
-
 def denoise(arguments, denoiser):
     sigma, rows = arguments.sigma / 255, []
-    for index, path in enumerate(sorted(arguments.folder.iterdir())[: arguments.pictures]):
-        clean = read(path)
-        noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
-        noisy, clean = planes(clean + noise * np.float32(sigma)), planes(clean)
+    for path, clean, noisy in noisy_pairs(files(arguments.folder)[: arguments.pictures], arguments.sigma):
         row = [decibels(clean, denoiser(noisy, Level(sigma)))]
         if arguments.runs:
             drawn = denoise_with_prior(noisy, denoiser, sigma, runs=arguments.runs, steps=arguments.steps)
@@ -57,11 +40,11 @@ def denoise(arguments, denoiser):
     print("mean of", len(rows), *(f"{value:.2f}" for value in np.mean(rows, axis=0)), "dB")
 
 
-def generate_patches(denoiser, labels, steps, scale=1.0, seed=0):
+def generate_patches(denoiser, labels, steps, scale=1.0):
     """[B,3,64,64] in [0,1], one for each label (None = no label)."""
     patches = []
     for index, number in enumerate(labels):
-        state = EDMScheduler(steps).start_from_noise((1, 3, SIDE, SIDE), seed=seed, first_frame=index)
+        state = EDMScheduler(steps).start_from_noise((1, 3, SIDE, SIDE), first_frame=index)
         end = run_loop(state, ConditionedDenoiser(denoiser, number, None, scale))
         patches.append(end.scheduler.view(end)[0].clamp(0, 1))
     return torch.cat(patches)
@@ -69,12 +52,12 @@ def generate_patches(denoiser, labels, steps, scale=1.0, seed=0):
 
 def training_patches(folder, count, random):
     """[count,3,64,64] cut at random."""
-    pictures = [read(path) for path in sorted(folder.iterdir())]
+    pictures = [planes(load(path)) for path in files(folder)]
     cut = []
     for _ in range(count):
         picture = pictures[random.integers(len(pictures))]
-        top, left = (random.integers(side - SIDE + 1) for side in picture.shape[:2])
-        cut.append(planes(picture[top : top + SIDE, left : left + SIDE]))
+        top, left = (random.integers(side - SIDE + 1) for side in picture.shape[-2:])
+        cut.append(picture[..., top : top + SIDE, left : left + SIDE])
     return torch.cat(cut)
 
 

@@ -8,9 +8,9 @@ and the faster time counts.
 import argparse
 from pathlib import Path
 
-import _checkout  # noqa: F401
 import torch
-from realdenoise.imaging.files import SUFFIXES, load_picture
+from _pictures import files
+from realdenoise.imaging.files import load_picture
 from realdenoise.imaging.sample_photos import CREDITS, load_sample
 from realdenoise.models.loader import load_denoiser
 from realdenoise.models.placement import PlainPlacement
@@ -23,7 +23,7 @@ def pictures(folder, first):
     """Clean pictures [1,H,W,C]."""
     if folder is None:
         return [load_sample(name) for name in CREDITS]
-    return [load_picture(path)[0] for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES][:first]
+    return [load_picture(path)[0] for path in files(folder)[:first]]
 
 
 def variants(denoiser):

@@ -8,34 +8,16 @@ import argparse
 import time
 from pathlib import Path
 
-import _checkout  # noqa: F401
 import numpy as np
 import torch
-from realdenoise.imaging.files import SUFFIXES, load_picture
+from _pictures import decibels, files, noisy_pairs
 from realdenoise.imaging.level import Level
-from realdenoise.imaging.metrics import psnr
 from realdenoise.imaging.spread import spread_of
 from realdenoise.measurement.uncertainty import score_spread
 from realdenoise.models.loader import load_denoiser
 from realdenoise.models.networks.padding import pad_to_multiple
 from realdenoise.models.networks.vae import FACTOR, kl_divergence
 from realdenoise.models.uncertainty import draws
-
-
-def pairs(folder, sigma, every):
-    """(clean, noisy) [1,3,H,W] on the [0,1] scale."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    for index, path in list(enumerate(paths))[::every]:
-        clean = load_picture(path)[0][..., :3]
-        noise = np.random.default_rng(index).standard_normal(clean.shape[1:], dtype=np.float32)
-        noisy = clean + torch.from_numpy(noise)[None] * np.float32(sigma / 255)
-        yield clean.permute(0, 3, 1, 2).contiguous(), noisy.permute(0, 3, 1, 2).contiguous()
-
-
-def quality(clean, answer):
-    """dB after rounding to 8 bits."""
-    rounded = (answer.clamp(0, 1) * 255).round() / 255
-    return float(psnr(clean.permute(0, 2, 3, 1), rounded.permute(0, 2, 3, 1)))
 
 
 def measure(denoiser, clean, noisy, count):
@@ -45,7 +27,7 @@ def measure(denoiser, clean, noisy, count):
     apart = float((kept[1] - kept[0]).square().mean().sqrt()) * 255
     with torch.no_grad():
         kl = float(kl_divergence(denoiser.network.encode(pad_to_multiple(noisy, FACTOR))).sum() / noisy.numel())
-    likeliest, one = quality(clean, denoiser(noisy, Level())), quality(clean, kept[0])
+    likeliest, one = decibels(clean, denoiser(noisy, Level())), decibels(clean, kept[0])
     return (likeliest, one, found.psnr, found.spread, found.gradient, found.clean_gradient, apart, kl)
 
 
@@ -64,7 +46,7 @@ def main():
     started = time.perf_counter()
     rows = [
         measure(denoiser, clean, noisy, arguments.draws)
-        for clean, noisy in pairs(arguments.folder, arguments.sigma, arguments.every)
+        for _, clean, noisy in noisy_pairs(files(arguments.folder), arguments.sigma, arguments.every)
     ]
     means, seconds = np.mean(rows, axis=0), time.perf_counter() - started
     count = f"{len(rows)} pictures, sigma {arguments.sigma:g}, {arguments.draws} draws, {arguments.precision}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._errors import UsageError
 from ._numbers import level, natural, positive, real, share, whole
@@ -22,8 +23,7 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="a bundled name, a classical method or a weight file; see 'realdenoise list' (default: %(default)s)",
     )
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    add_device_options(parser)
     parser.add_argument("--tile", type=natural, default=0, metavar="PIXELS", help="side of a tile; 0 = automatic")
     parser.add_argument(
         "--compile", action="store_true", help="run networks through torch.compile: pays only after minutes of work"
@@ -32,6 +32,12 @@ def add_denoiser_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapter-strength", type=real(), default=1.0, metavar="X", help="how much of the adapter (default: 1)"
     )
+
+
+def add_device_options(parser: argparse.ArgumentParser, precisions: Sequence[str] = ("fp32", "bf16", "fp16")) -> None:
+    """Where and in which precision networks compute."""
+    parser.add_argument("--precision", default="auto", choices=("auto", *precisions), help="arithmetic")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
 
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
@@ -57,15 +63,13 @@ def clean_picture(image, denoiser, args: argparse.Namespace, monitor=None):
     """[1,H,W,C] → the same, denoised as the options say."""
     from ..api import denoise
 
-    return denoise(
-        image,
-        denoiser,
-        sigma=None if args.sigma is None else args.sigma / 255,
-        steps=args.steps,
-        method=args.method,
-        strength=args.strength,
-        monitor=monitor,
-    )
+    return denoise(image, denoiser, **method_of(args), monitor=monitor)
+
+
+def method_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `add_method_options` say to `denoise` and `denoise_video`."""
+    sigma = None if args.sigma is None else args.sigma / 255
+    return {"sigma": sigma, "steps": args.steps, "method": args.method, "strength": args.strength}
 
 
 def load_pair(reference: str | Path, image: str | Path) -> tuple[Tensor, Tensor]:

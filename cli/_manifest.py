@@ -11,6 +11,7 @@ from ..imaging.level import DenoiseError
 
 ANY_NAME = "surrogateescape"
 """Linux allows file names that are no UTF-8."""
+MANIFEST = "manifest.csv"
 HEADER = ("file", "sigma", "seconds", "error")
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from ._errors import EXIT_FAILURE, UsageError
+from ._errors import UsageError
 from ._inputs import clean_picture, open_denoiser
-from ._manifest import Manifest, Row
+from ._manifest import MANIFEST, Row
 from ._tree import Plan, plan
 from ._workers import noise_in, tried
 
-MANIFEST = "manifest.csv"
 PART = ".part"
 FILES_PER_TASK = 8
 TASKS_WAITING = 2
@@ -30,26 +27,15 @@ PAUSE_SECONDS = 0.5
 
 def run(args: argparse.Namespace) -> int:
     """Denoise the tree on all workers; returns 1 if a picture could not be denoised."""
-    from tqdm import tqdm
-
     _ray()
     todo, waiting = _survey(args)
-    before, failed = len(todo.results) - len(waiting), 0
-    finished = {file.as_posix() for file in todo.results if file not in waiting}
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / MANIFEST
         _fetch_manifest(args.target, kept)
-        with Manifest(kept, finished) as manifest, tqdm(total=len(todo), initial=before, unit="picture") as bar:
-            for row in chain(todo.left_out, _rows(args, waiting)):
-                manifest.add(row)
-                bar.update()
-                if row.error:
-                    failed += 1
-                    bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
+        code = todo.follow(waiting, _rows(args, waiting), kept)
         filesystem, root = open_filesystem(args.target)
         _put(filesystem, kept, f"{root}/{MANIFEST}")
-    print(todo.closing_words(failed, before))
-    return EXIT_FAILURE if failed else 0
+    return code
 
 
 def _ray() -> Any:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
+
+from tqdm import tqdm
 
 from ..imaging.raw import PHOTO_SUFFIXES
 from ..imaging.video import VIDEO_SUFFIXES
-from ._errors import named
+from ._errors import EXIT_FAILURE, named
 from ._jobs import result_name
-from ._manifest import Row
+from ._manifest import Manifest, Row
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,27 @@ class Plan:
     def __len__(self) -> int:
         return len(self.results) + len(self.left_out)
 
-    def closing_words(self, failed: int, before: int) -> str:
-        """How a run has ended, in a sentence or two."""
+    def follow(self, waiting: Mapping[PurePath, PurePath], rows: Iterable[Row], manifest: Path) -> int:
+        """List the rows as they come, with a bar, and say how it ended.
+
+        waiting: those of `results` that an earlier run has not done, for which the rows are.
+
+        Returns:
+            The command's exit code: 1 if a picture could not be denoised.
+        """
+        before, failed = len(self.results) - len(waiting), 0
+        finished = {file.as_posix() for file in self.results if file not in waiting}
+        with Manifest(manifest, finished) as listed, tqdm(total=len(self), initial=before, unit="picture") as bar:
+            for row in chain(self.left_out, rows):
+                listed.add(row)
+                bar.update()
+                if row.error:
+                    failed += 1
+                    bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
         words = f"{len(self) - failed} of {len(self)} pictures are done, {before} of them before."
-        if not self.videos:
-            return words
-        return f"{words} Videos left out: {self.videos}; use 'realdenoise denoise' for them."
+        videos = f" Videos left out: {self.videos}; use 'realdenoise denoise' for them." if self.videos else ""
+        print(words + videos)
+        return EXIT_FAILURE if failed else 0
 
 
 def plan(files: Iterable[PurePath], left_out: Iterable[Row] = ()) -> Plan:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-from itertools import chain
 from pathlib import Path
 
-from ._errors import EXIT_FAILURE, UsageError
+from ._errors import UsageError
 from ._inputs import add_denoiser_options, add_method_options
 from ._numbers import natural
 
-MANIFEST = "manifest.csv"
 HALF_WRITTEN = re.compile(r"\.[0-9a-f]{8}\.part")
 """What `imaging.files.writing` calls a file until it is whole; nobody else's files may go."""
 
@@ -52,9 +49,7 @@ def run(args: argparse.Namespace) -> int:
         from ._ray_engine import run as run_on_ray
 
         return run_on_ray(args)
-    from tqdm import tqdm
-
-    from ._manifest import Manifest
+    from ._manifest import MANIFEST
     from ._tree import find_pictures
     from ._workers import Workers
 
@@ -71,14 +66,5 @@ def run(args: argparse.Namespace) -> int:
         if HALF_WRITTEN.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             path.unlink()
     waiting = {file: result for file, result in plan.results.items() if not (target / result).exists()}
-    before, failed = len(plan.results) - len(waiting), 0
-    manifest = Manifest(target / MANIFEST, finished={file.as_posix() for file in plan.results if file not in waiting})
-    with manifest, tqdm(total=len(plan), initial=before, unit="picture") as bar:
-        for row in chain(plan.left_out, Workers(args).work(waiting, source, target) if waiting else ()):
-            manifest.add(row)
-            bar.update()
-            if row.error:
-                failed += 1
-                bar.write(f"realdenoise batch: {row.error}", file=sys.stderr)
-    print(plan.closing_words(failed, before))
-    return EXIT_FAILURE if failed else 0
+    rows = Workers(args).work(waiting, source, target) if waiting else ()
+    return plan.follow(waiting, rows, target / MANIFEST)

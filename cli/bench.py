@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ._errors import UsageError
+from ._inputs import add_device_options
 from ._numbers import natural, positive
 
 
@@ -45,8 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--luma", action="store_true", help="measure on the Y channel of BT.601 instead of RGB")
     parser.add_argument("--border", type=natural, default=0, metavar="PIXELS", help="left out on every side")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    add_device_options(parser)
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", help="write JSON, CSV, Markdown, charts and example crops into a folder"
     )

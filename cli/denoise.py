@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ._errors import EXIT_FAILURE, named
-from ._inputs import add_denoiser_options, add_method_options, clean_picture, open_denoiser
+from ._inputs import add_denoiser_options, add_method_options, clean_picture, method_of, open_denoiser
 from ._jobs import Job, jobs
 from ._numbers import real, whole
 
@@ -94,10 +94,7 @@ def _denoise_video(job: Job, denoiser, args: argparse.Namespace, monitor) -> Non
         job.source,
         job.target,
         denoiser,
-        sigma=None if args.sigma is None else args.sigma / 255,
-        steps=args.steps,
-        method=args.method,
-        strength=args.strength,
+        **method_of(args),
         temporal=args.temporal,
         codec=args.codec,
         quality=args.crf,

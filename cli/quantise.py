@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ._errors import UsageError
+from ._inputs import add_device_options
 from ._numbers import level, real
 
 
@@ -24,8 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--probe", nargs="+", default=[], metavar="PICTURE", help="clean pictures; default: our samples"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="arithmetic")
+    add_device_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.set_defaults(run=run)
 

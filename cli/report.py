@@ -23,20 +23,22 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and say where it is."""
+    from dataclasses import replace
+
     from ..imaging.files import writing
     from ..measurement.folder import read_folder
     from ..measurement.page import page
-    from ..measurement.table import join
+    from ..measurement.table import join_named
     from ..measurement.text import to_markdown
 
     folders = [Path(folder) for folder in args.folders]
     found = [read_folder(folder) for folder in folders]
-    table = join(part for part, _ in found)
-    examples = {
-        (example.case, example.image, example.label): (example, folder)
-        for folder, (_, own) in zip(folders, found, strict=True)
-        for example in own
-    }
+    table, renamed = join_named(part for part, _ in found)
+    examples = {}
+    for folder, (_, own), names in zip(folders, found, renamed, strict=True):
+        for each in own:
+            label = names.get(each.label, each.label)
+            examples[each.case, each.image, label] = (replace(each, label=label), folder)
     target = Path(args.output) if args.output else folders[0] / "report.html"
     text = to_markdown(table) if target.suffix == ".md" else page(table, list(examples.values()))
     with writing(target) as temporary:

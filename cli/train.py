@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ._inputs import add_device_options
 from ._numbers import natural, positive, real
 
 RANK = 8
@@ -39,8 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="train low-rank adapters instead of all weights: a file below 1 MB that is added to the weights of --init",
     )
     parser.add_argument("--rank", type=positive, metavar="R", help=f"size of the adapters (default: {RANK})")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="arithmetic")
+    add_device_options(parser, ("fp32", "bf16"))
     parser.add_argument("--seed", type=natural, help="another seed than the recipe's")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     parser.set_defaults(run=run)

@@ -116,7 +116,7 @@ def controlled() -> torch.Tensor:
 
 
 def kinds_of_noise() -> torch.Tensor:
-    kinds = {"gaussian": 25.0, "poisson_gaussian": 35.0, "salt_and_pepper": 0.1, "jpeg": 15.0}
+    kinds = {"gaussian": 25.0, "poisson_gaussian": 35.0, "salt_and_pepper": 10.0, "jpeg": 15.0}
     ranges = {
         kind: call("AddNoise", image=clean(), kind=kind, amount=amount)["image"] for kind, amount in kinds.items()
     }

@@ -19,6 +19,11 @@ from ..imaging.names import to_save
 from .graph import WorkflowError
 
 
+def takes(required: dict[str, tuple], **groups: dict[str, Any]) -> Any:
+    """The INPUT_TYPES of a node as ComfyUI has them, except that any name of a file in the input folder is taken."""
+    return classmethod(lambda _: {"required": required, **groups})
+
+
 def named(image: str) -> Path:
     """'name' or 'name [output]' in ComfyUI's folders, or any absolute path."""
     name, kind = image, "input"
@@ -46,11 +51,7 @@ class LoadImage:
     TITLE = "Load Image"
     RETURN_TYPES = ("IMAGE", "MASK")
     FUNCTION = "load"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI, but any name below the input folder is taken."""
-        return {"required": {"image": ("STRING", {})}}
+    INPUT_TYPES = takes({"image": ("STRING", {})})
 
     def load(self, image: str) -> tuple:
         """All frames of the size of the first."""
@@ -85,14 +86,10 @@ class SaveImage:
     RETURN_TYPES = ()
     FUNCTION = "save"
     OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {
-            "required": {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})},
-            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
-        }
+    INPUT_TYPES = takes(
+        {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})},
+        hidden={"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+    )
 
     def save(self, images: torch.Tensor, filename_prefix: str, prompt: Any = None, extra_pnginfo: Any = None) -> dict:
         """One file per frame, with the workflow inside."""
@@ -136,11 +133,7 @@ class PreviewImage:
     RETURN_TYPES = ()
     FUNCTION = "show"
     OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {"required": {"images": ("IMAGE", {})}}
+    INPUT_TYPES = takes({"images": ("IMAGE", {})})
 
     def show(self, images: torch.Tensor) -> dict:
         """Nothing is written."""
@@ -154,11 +147,7 @@ class PreviewAny:
     RETURN_TYPES = ()
     FUNCTION = "show"
     OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {"required": {"source": ("*", {})}}
+    INPUT_TYPES = takes({"source": ("*", {})})
 
     def show(self, source: Any) -> dict:
         """Its text is printed."""
@@ -172,10 +161,6 @@ class PreviewAny:
 
 def _primitive(name: str, kind: str, default: Any) -> type:
     """A node that holds one value."""
-
-    def input_types(cls: type) -> dict:
-        return {"required": {"value": (kind, {"default": default})}}
-
     return type(
         name,
         (),
@@ -183,7 +168,7 @@ def _primitive(name: str, kind: str, default: Any) -> type:
             "__doc__": f"Holds one {kind}.",
             "RETURN_TYPES": (kind,),
             "FUNCTION": "execute",
-            "INPUT_TYPES": classmethod(input_types),
+            "INPUT_TYPES": takes({"value": (kind, {"default": default})}),
             "execute": lambda self, value: (value,),
         },
     )

@@ -19,7 +19,7 @@ from ..imaging.names import to_save
 from ..imaging.video import convert_video
 from ..imaging.video_encoder import Encoding
 from ..imaging.video_reader import read_video, understood
-from .core_nodes import file_prefix, named
+from .core_nodes import file_prefix, named, takes
 from .graph import WorkflowError
 
 CONTAINERS, CODECS = ("auto", "mp4"), ("auto", "h264")
@@ -31,11 +31,7 @@ class LoadVideo:
     TITLE = "Load Video"
     RETURN_TYPES = ("VIDEO",)
     FUNCTION = "load"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI, but any name below the input folder is taken."""
-        return {"required": {"file": ("STRING", {"video_upload": True})}}
+    INPUT_TYPES = takes({"file": ("STRING", {"video_upload": True})})
 
     def load(self, file: str) -> tuple:
         """Nothing is read yet."""
@@ -52,18 +48,14 @@ class SaveVideo:
     RETURN_TYPES = ()
     FUNCTION = "save"
     OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {
-            "required": {
-                "video": ("VIDEO", {}),
-                "filename_prefix": ("STRING", {"default": "video/ComfyUI"}),
-                "format": (list(CONTAINERS), {"default": "auto"}),
-                "codec": (list(CODECS), {"default": "auto"}),
-            }
+    INPUT_TYPES = takes(
+        {
+            "video": ("VIDEO", {}),
+            "filename_prefix": ("STRING", {"default": "video/ComfyUI"}),
+            "format": (list(CONTAINERS), {"default": "auto"}),
+            "codec": (list(CODECS), {"default": "auto"}),
         }
+    )
 
     def save(self, video: Clip, filename_prefix: str, format: str, codec: str) -> dict:
         """An .mp4, as in ComfyUI; frames in memory are encoded as H.264."""
@@ -105,17 +97,10 @@ class CreateVideo:
     TITLE = "Create Video"
     RETURN_TYPES = ("VIDEO",)
     FUNCTION = "create"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {
-            "required": {
-                "images": ("IMAGE", {}),
-                "fps": ("FLOAT", {"default": 30.0, "min": 1.0, "max": 120.0, "step": 1.0}),
-            },
-            "optional": {"audio": ("AUDIO", {})},
-        }
+    INPUT_TYPES = takes(
+        {"images": ("IMAGE", {}), "fps": ("FLOAT", {"default": 30.0, "min": 1.0, "max": 120.0, "step": 1.0})},
+        optional={"audio": ("AUDIO", {})},
+    )
 
     def create(self, images: torch.Tensor, fps: float, audio: Any = None) -> tuple:
         """Nothing is encoded yet."""
@@ -128,11 +113,7 @@ class GetVideoComponents:
     TITLE = "Get Video Components"
     RETURN_TYPES = ("IMAGE", "AUDIO", "FLOAT")
     FUNCTION = "split"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict:  # noqa: N802
-        """As in ComfyUI."""
-        return {"required": {"video": ("VIDEO", {})}}
+    INPUT_TYPES = takes({"video": ("VIDEO", {})})
 
     def split(self, video: Clip) -> tuple:
         """As much memory as the clip is long."""
@@ -148,7 +129,8 @@ class GetVideoComponents:
 
 
 def _audio(reader: Any, stream: Any) -> dict[str, Any] | None:
-    parts = [frame.to_ndarray() for frame in reader.decode(stream)]
+    planar = pyav().AudioResampler(format="fltp")  # PCM comes as whole numbers, its channels taking turns
+    parts = [part.to_ndarray() for frame in reader.decode(stream) for part in planar.resample(frame)]
     if not parts:
         return None
     return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": stream.rate}

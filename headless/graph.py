@@ -21,6 +21,11 @@ def sources(node: Node) -> list[str]:
     return [value[0] for value in node["inputs"].values() if is_link(value)]
 
 
+def title_of(node: Node) -> str:
+    """What a person calls a node that was queued; some files name none."""
+    return node.get("_meta", {}).get("title") or node["class_type"]
+
+
 def declared_inputs(cls: Any) -> dict[str, tuple[Any, dict[str, Any], bool]]:
     """Name → (type, options, whether it is required), in the order of the class."""
     groups = cls.INPUT_TYPES()
@@ -38,10 +43,6 @@ class Graph:
         self.original_prompt = prompt
         self._nodes = dict(prompt)
         self._parents: dict[str, str] = {}
-
-    def get_original_prompt(self) -> Prompt:
-        """What was queued."""
-        return self.original_prompt
 
     def all_node_ids(self) -> set[str]:
         """Every node id."""
@@ -73,8 +74,7 @@ class Graph:
     def title(self, node_id: str) -> str:
         """What a person calls the node."""
         shown = self.get_display_node_id(node_id)
-        node = self._nodes[shown]
-        return f"'{node.get('_meta', {}).get('title') or node['class_type']}' (node {shown})"
+        return f"'{title_of(self._nodes[shown])}' (node {shown})"
 
     def reachable(self, targets: Iterable[str]) -> list[str]:
         """All that the targets depend on, and themselves; a node comes before those it depends on."""

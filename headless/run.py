@@ -19,7 +19,7 @@ from .convert import is_ui_format, to_prompt
 from .core_nodes import CORE_NODES
 from .core_video import VIDEO_NODES
 from .execute import Executor, OnNode, Outcome
-from .graph import Prompt, WorkflowError, declared_inputs, is_link
+from .graph import Prompt, WorkflowError, declared_inputs, is_link, title_of
 
 SAMPLE, LOADER = ("RealDenoiseSamplePhoto", "Sample Photo"), ("LoadImage", "Load Image", "image")
 SAMPLE_CLIP, CLIP_LOADER = ("RealDenoiseSampleClip", "Sample Clip"), ("LoadVideo", "Load Video", "file")
@@ -86,9 +86,9 @@ def apply_setting(prompt: Prompt, setting: str) -> None:
     name, dot, widget = where.rpartition(".")
     if not (equals and dot):
         raise WorkflowError(f"setting '{setting}' must read 'NODE TITLE OR ID.widget=value'.")
-    found = [node for node_id, node in prompt.items() if name in (node_id, node.get("_meta", {}).get("title"))]
+    found = [node for node_id, node in prompt.items() if name in (node_id, title_of(node))]
     if len(found) != 1:
-        titles = ", ".join(sorted(f"{node.get('_meta', {}).get('title')} ({i})" for i, node in prompt.items()))
+        titles = ", ".join(sorted(f"{title_of(node)} ({i})" for i, node in prompt.items()))
         problem = "is the title of several nodes; use its id" if found else "is neither title nor id of a node"
         raise WorkflowError(f"setting '{setting}': '{name}' {problem}; there are {titles}.")
     inputs = declared_inputs(CLASSES[found[0]["class_type"]])

@@ -23,11 +23,8 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """The pixel of a value."""
-        low, high, value = (math.log10(v) for v in (self.low, self.high, value)) if self.log else self._plain(value)
+        low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
         return self.start + (value - low) / (high - low) * (self.stop - self.start)
-
-    def _plain(self, value: float) -> tuple[float, float, float]:
-        return self.low, self.high, value
 
     def has(self, value: float) -> bool:
         """Whether a value can be drawn: finite, inside the range, and positive on a logarithmic axis."""

@@ -29,19 +29,16 @@ def bar_chart(
     x_label: str,
     subtitle: str = "",
     width: int = 960,
-    height: int = 0,
     dark: bool = False,
-    decimals: int = 2,
     text_scale: float = 1.0,
 ) -> Tensor:
     """Horizontal bars from zero, in the order given, each with its name before and its value behind it.
 
     Args:
-        x_label: what the bars measure and its unit. height: pixels; 0 = what the bars need.
-        decimals: of the values written beside the bars. The rest: see `line_chart`.
+        x_label: what the bars measure and its unit. The rest: see `line_chart`.
 
     Returns:
-        [1,height,width,3] float32 in [0,1].
+        [1,height,width,3] float32 in [0,1], as high as the bars need.
 
     Raises:
         ValueError: no bars, or a value that is not finite.
@@ -50,7 +47,7 @@ def bar_chart(
         raise ValueError("a bar chart needs at least one bar, and every value must be finite.")
     unit = text_scale * text_unit(width)
     row = (46 if any(bar.note for bar in bars) else 34) * unit
-    height = height or max(SMALLEST, round((150 if subtitle else 124) * unit + row * len(bars)))
+    height = max(SMALLEST, round((150 if subtitle else 124) * unit + row * len(bars)))
     canvas = chart_canvas(width, height, dark)
     names = max(max(canvas.text_width(b.name, 14 * unit), canvas.text_width(b.note, 12 * unit)) for b in bars)
     frame = Frame(
@@ -64,12 +61,12 @@ def bar_chart(
     values = [bar.value for bar in bars]
     low, high = min(0.0, *values), max(0.0, *values)
     scale = Scale(low, high if high > low else low + 1, frame.left, frame.right)
-    _bars(frame, bars, scale, decimals)
+    _bars(frame, bars, scale)
     canvas.text(scale(0), height - 22 * unit, x_label, 13 * unit, frame.theme.muted)
     return canvas.tensor()
 
 
-def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale, decimals: int) -> None:
+def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale) -> None:
     canvas, unit, theme = frame.canvas, frame.unit, frame.theme
     marks = ticks(scale.low, scale.high, max(3, int((frame.right - frame.left) / (110 * unit))))
     for value, label in zip(marks, tick_labels(marks), strict=True):
@@ -81,18 +78,10 @@ def _bars(frame: Frame, bars: Sequence[Bar], scale: Scale, decimals: int) -> Non
         start, stop = sorted((scale(0), scale(bar.value)))
         colour = theme.muted if bar.muted else theme.colour(0)
         canvas.rectangle(start, middle - thick / 2, max(stop, start + 1), middle + thick / 2, colour)
-        room = frame.left - 36 * unit
-        offset = 8 * unit if bar.note else 0
-        canvas.text(
-            frame.left - 14 * unit,
-            middle - offset,
-            canvas.fit(bar.name, 14 * unit, room),
-            14 * unit,
-            theme.ink,
-            "right",
-        )
-        note = canvas.fit(bar.note, 12 * unit, room)
-        canvas.text(frame.left - 14 * unit, middle + 9 * unit, note, 12 * unit, theme.muted, "right")
-        words = f"{bar.value:+.{decimals}f}" if scale.low < 0 else f"{bar.value:.{decimals}f}"
+        end, room = frame.left - 14 * unit, frame.left - 36 * unit
+        name, note = canvas.fit(bar.name, 14 * unit, room), canvas.fit(bar.note, 12 * unit, room)
+        canvas.text(end, middle - 8 * unit * bool(bar.note), name, 14 * unit, theme.ink, "right")
+        canvas.text(end, middle + 9 * unit, note, 12 * unit, theme.muted, "right")
+        words = f"{bar.value:+.2f}" if scale.low < 0 else f"{bar.value:.2f}"
         canvas.text(stop + 8 * unit, middle, words.replace("-", "−"), 14 * unit, theme.ink)
     canvas.rule((scale(0), frame.top), (scale(0), frame.bottom), theme.muted, unit)

@@ -17,6 +17,8 @@ Point = tuple[float, float]
 Colour = tuple[int, int, int]
 OVERSAMPLED_PIXELS = 40e6
 """Most pixels of the enlarged canvas; larger charts are smoothed with fewer samples per pixel."""
+READABLE = 4.5
+"""The contrast of text that WCAG 2.1 asks for."""
 
 
 def rgb(code: str) -> Colour:
@@ -42,11 +44,11 @@ class Theme:
         """The colour of the index-th series; they repeat after the palette's end."""
         return self.palette[index % len(self.palette)]
 
-    def readable(self, colour: Colour, contrast: float = 4.5) -> Colour:
-        """`colour` moved towards the ink until text in it has the contrast that WCAG 2.1 asks for (4.5)."""
+    def readable(self, colour: Colour) -> Colour:
+        """`colour` moved towards the ink until text in it has the contrast READABLE."""
         for share in np.linspace(0, 1, 21):
             mixed = tuple(round(a + share * (b - a)) for a, b in zip(colour, self.ink, strict=True))
-            if _contrast(mixed, self.background) >= contrast:
+            if _contrast(mixed, self.background) >= READABLE:
                 return mixed  # type: ignore[return-value]
         return self.ink
 

@@ -17,10 +17,10 @@ class Frame:
 
     canvas: Canvas
     unit: float
-    left: float = 0.0
-    top: float = 0.0
-    right: float = 0.0
-    bottom: float = 0.0
+    left: float
+    top: float
+    right: float
+    bottom: float
 
     @property
     def theme(self) -> Theme:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .motion import motion, pixel_grid, sample
-from .temporal import inside
+from .temporal import within_frame
 
 
 class Flicker:
@@ -46,7 +46,7 @@ def flicker(frames: Tensor, references: Tensor | None = None) -> float:
 
 def _unexplained(before: Tensor, now: Tensor) -> Tensor:
     places = pixel_grid(now) + motion(before, now)
-    seen = inside(places)
+    seen = within_frame(places)
     if not seen.any():
         return torch.zeros_like(now)
     return (now - sample(before, places, "bilinear")) * seen / seen.mean()

@@ -13,14 +13,12 @@ from .level import DenoiseError
 GAP = 8
 
 
-def labelled_grid(
-    pictures: Sequence[Tensor], labels: Sequence[str], columns: int, dark: bool = True, title: str = ""
-) -> Tensor:
+def labelled_grid(pictures: Sequence[Tensor], labels: Sequence[str], columns: int, dark: bool = True) -> Tensor:
     """Join pictures of one size into one.
 
     Args:
         pictures: [1,H,W,1 or 3] in [0,1] each. labels: one per picture; shortened where they do not fit.
-        columns: pictures per row. dark: background and text. title: a line above all of them.
+        columns: pictures per row. dark: background and text.
 
     Returns:
         [1,h,w,3] in [0,1].
@@ -43,10 +41,7 @@ def labelled_grid(
     blank = _blank(theme, *cells[0].shape[1:3])
     cells += [blank] * (-len(cells) % columns)
     rows = [_join(cells[start : start + columns], 2, theme) for start in range(0, len(cells), columns)]
-    grid = _join(rows, 1, theme)
-    if title:
-        grid = torch.cat([_caption(title, grid.shape[2], size * 1.25, theme), grid], dim=1)
-    return _framed(grid, theme)
+    return _framed(_join(rows, 1, theme), theme)
 
 
 def _caption(words: str, width: int, size: float, theme: Theme) -> Tensor:

@@ -25,8 +25,8 @@ def motion(before: Tensor, now: Tensor) -> Tensor:
     """Two frames [1,C,H,W] → [1,2,H,W]: rows and columns to where the pixel was before, in fractions of a pixel.
 
     Sums of squared differences over blocks, dense, from a coarse level to a fine one; on each level a pixel may take
-    the vector of a neighbouring block, of the whole picture or none. The
-    fraction comes from the parabola through the errors beside the best whole vector.
+    the vector of a neighbouring block, of the whole picture or none. The fraction comes from the parabola through the
+    errors beside the best whole vector.
     """
     pyramid = [(before.mean(1, keepdim=True), now.mean(1, keepdim=True))]
     while min(pyramid[-1][0].shape[-2:]) >= 2 * SMALLEST_SIDE:

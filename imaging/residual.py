@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .colour_map import heat
 from .level import DenoiseError
-from .spectrum import radial_power
+from .spectrum import hann, radial_power, windowed_power
 
 LARGEST_BLOCK, SMALLEST_BLOCK = 128, 16
 SPECTRUM_DECIBELS = 20.0
@@ -53,11 +53,9 @@ def blocks(residual: Tensor) -> Tensor:
 
 def power_spectrum(residual: Tensor) -> Tensor:
     """[1,H,W,C] → [S,S] mean power, zero frequency in the middle; white noise of deviation s is s² everywhere."""
-    cut = blocks(residual).double()
-    window = torch.hann_window(cut.shape[-1], periodic=False, dtype=torch.float64)
-    window = window * window[:, None]
-    power = torch.fft.fft2(cut * window).abs().square().mean(dim=(0, 1)) / window.square().sum()
-    return torch.fft.fftshift(power)
+    cut = blocks(residual)
+    window = hann(cut.shape[-1])
+    return torch.fft.fftshift(windowed_power(cut)) / window.square().sum()
 
 
 def spectrum_picture(residual: Tensor) -> Tensor:
@@ -94,8 +92,8 @@ def autocorrelation(residual: Tensor, reach: int = 8) -> Tensor:
     return near / near[reach, reach].clamp_min(1e-30)
 
 
-def autocorrelation_picture(residual: Tensor, side: int, reach: int = 8) -> Tensor:
+def autocorrelation_picture(residual: Tensor, side: int) -> Tensor:
     """[1,H,W,C] → [1,side,side,3] heat map of the autocorrelation's size, 0 dark, 1 light; each pixel a square."""
-    values = autocorrelation(residual, reach).abs()
-    index = (torch.arange(side) * (2 * reach + 1)) // side
+    values = autocorrelation(residual).abs()
+    index = torch.arange(side) * len(values) // side
     return heat(values[index[:, None], index])[None].float()

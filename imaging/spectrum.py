@@ -6,10 +6,20 @@ import torch
 from torch import Tensor
 
 
-def radial_power(pictures: Tensor) -> Tensor:
-    """Mean power at each whole spatial frequency, over all directions, planes and pictures.
+def hann(side: int) -> Tensor:
+    """[S,S] float64 window that keeps the jump from one border to the other from looking like detail."""
+    line = torch.hann_window(side, periodic=False, dtype=torch.float64)
+    return line * line[:, None]
 
-    A Hann window keeps the jump from one border to the other from looking like detail.
+
+def windowed_power(pictures: Tensor) -> Tensor:
+    """[B,C,S,S] → [S,S] float64 mean power of all planes behind a Hann window, zero frequency first."""
+    window = hann(pictures.shape[-1]).to(pictures.device)
+    return torch.fft.fft2(pictures.double() * window).abs().square().mean(dim=(0, 1))
+
+
+def radial_power(pictures: Tensor) -> Tensor:
+    """Mean power at each whole spatial frequency, over all directions, planes and pictures, behind a Hann window.
 
     Args:
         pictures: [B,C,S,S] square, any scale.
@@ -23,8 +33,7 @@ def radial_power(pictures: Tensor) -> Tensor:
     side = pictures.shape[-1]
     if pictures.ndim != 4 or pictures.shape[-2] != side:
         raise ValueError(f"the radial spectrum needs square pictures [B,C,S,S], got {tuple(pictures.shape)}.")
-    window = torch.hann_window(side, periodic=False, dtype=torch.float64, device=pictures.device)
-    power = torch.fft.fft2(pictures.double() * window * window[:, None]).abs().square().mean(dim=(0, 1))
+    power = windowed_power(pictures)
     frequency = torch.fft.fftfreq(side, 1 / side, device=pictures.device)
     radius = torch.hypot(frequency[:, None], frequency).round().long()
     kept = radius <= side // 2

@@ -24,6 +24,8 @@ SURPLUS, SHARE_OF_OVERALL = 1.3, 1.8
 """How much more two frames may differ than the noise that was removed explains, for what the denoiser has left in; and
 than noise of the measured variance, which may be stronger in some colours than in others."""
 LEAST_VARIANCE = 1e-8
+MOST_VALUES = 100_000
+"""That a median is taken of."""
 MEASURED_EVERY = 8
 """Frames from one measurement of the noise level to the next: cameras change it slowly, and measuring takes time."""
 
@@ -60,14 +62,14 @@ class TemporalBlend:
             past_worth = sample(worth_before, places, "bilinear")
             moved = sample(noisy_before, places, "bilinear")
             trust = stillness(moved, noisy, result, kept_variance(flow), self._variance)
-            weight = trust * inside(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
+            weight = trust * within_frame(places) * (past_worth / (past_worth + 1)).clamp(max=self.strength)
             result = (1 - weight) * result + weight * past
             worth = 1 / ((1 - weight).square() + weight.square() / past_worth)
         self._past = noisy, result, worth
         return result.to(clean.dtype)
 
 
-def inside(places: Tensor) -> Tensor:
+def within_frame(places: Tensor) -> Tensor:
     """[1,1,H,W]: 1 where rows and columns [1,2,H,W] lie within the frame, else 0."""
     height, width = places.shape[-2:]
     rows, columns = places[:, :1], places[:, 1:]
@@ -123,7 +125,7 @@ def noise_variance(difference: Tensor, removed: Tensor, clean: Tensor, overall: 
     return variance
 
 
-def thinned(values: Tensor, limit: int = 100_000) -> Tensor:
-    """At most about `limit` of the values, evenly chosen, flat."""
+def thinned(values: Tensor) -> Tensor:
+    """About MOST_VALUES of the values at most, evenly chosen, flat."""
     flat = values.flatten()
-    return flat[:: max(1, flat.numel() // limit)]
+    return flat[:: max(1, flat.numel() // MOST_VALUES)]

@@ -63,10 +63,10 @@ class Examples:
             self.found.append(Example(case, row.image, label, decibels, file.as_posix()))
 
     def _free(self, name: str) -> Path:
-        """Different names may look alike once they are plain: then they get a number."""
-        taken = {example.file for example in self.found}
+        """Different names may look alike once they are plain, or to systems without case: then they get a number."""
+        taken = {example.file.lower() for example in self.found}
         names = (f"examples/{name}{number}.png" for number in ("", *(f"_{n}" for n in range(2, len(taken) + 2))))
-        return Path(next(file for file in names if file not in taken))
+        return Path(next(file for file in names if file.lower() not in taken))
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..imaging.level import Level, Sigma
-from ..imaging.tiling import plan
+from ..imaging.tiling import plan, round_up
 from ..models.contract import Denoiser
 from ..models.network_denoiser import SMALLEST_TILE, NetworkDenoiser
 from ..monitor import Monitor
@@ -88,4 +88,5 @@ def compare_tiles(
             seams[max(0, top - BAND) : top + BAND] = True
         if left:
             seams[:, max(0, left - BAND) : left + BAND] = True
-    return SeamReport(whole, tiled, seams, len(tiles), tile, halo)
+    side, halo = (round_up(length, denoiser.spec.multiple) for length in (tile, halo))  # as `plan` has rounded them
+    return SeamReport(whole, tiled, seams, len(tiles), side, halo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 
@@ -138,33 +138,34 @@ def join(tables: Iterable[DenoiseTable]) -> DenoiseTable:
 
     Settings on which the tables differ are named side by side.
     """
+    return join_named(tables)[0]
+
+
+def join_named(tables: Iterable[DenoiseTable]) -> tuple[DenoiseTable, list[dict[str, str]]]:
+    """`join`, and for each table what its denoisers are called now, by what they were called."""
     rows: list[Row] = []
     models: dict[str, Model] = {}
     settings: dict[str, str] = {}
+    renamed: list[dict[str, str]] = []
     for table in tables:
-        names = {name: _free(name, table, rows) for name in table.denoisers()}
-        rows += [
-            row if names[row.denoiser] == row.denoiser else _renamed(row, names[row.denoiser]) for row in table.rows
-        ]
+        names: dict[str, str] = {}
+        renamed.append(names)
+        for name in table.denoisers():
+            names[name] = _free(name, table, rows, {*table.denoisers(), *names.values()} - {name})
+        rows += [replace(row, denoiser=names[row.denoiser]) for row in table.rows]
         models.update({names.get(name, name): model for name, model in table.models.items()})
         for key, value in table.settings.items():
             known = settings.setdefault(key, value)
             if value not in known.split(" / "):
                 settings[key] = f"{known} / {value}"
-    return DenoiseTable(tuple(rows), models, settings)
+    return DenoiseTable(tuple(rows), models, settings), renamed
 
 
-def _free(name: str, table: DenoiseTable, rows: Sequence[Row]) -> str:
-    """`name`, numbered while it stands for the same picture and noise in rows already there, or for a neighbour."""
+def _free(name: str, table: DenoiseTable, rows: Sequence[Row], others: Set[str]) -> str:
+    """`name`, numbered while rows already there have it for the same picture and noise, or `others` of the table do."""
     wanted = {(row.kind, row.amount, row.image) for row in table.rows if row.denoiser == name}
-    taken = {row.denoiser for row in rows if (row.kind, row.amount, row.image) in wanted}
-    taken |= {*table.denoisers()} - {name}
     number, free = 1, name
-    while free in taken:
+    while free in others or any(row.denoiser == free and (row.kind, row.amount, row.image) in wanted for row in rows):
         number += 1
         free = f"{name} ({number})"
     return free
-
-
-def _renamed(row: Row, name: str) -> Row:
-    return replace(row, denoiser=name)

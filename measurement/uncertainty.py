@@ -45,10 +45,10 @@ def score_spread(clean: Tensor, answers: Spread) -> SpreadScore:
     return SpreadScore(float(psnr(clean.permute(0, 2, 3, 1), mean.permute(0, 2, 3, 1))), spread, own, true)
 
 
-def block_rms(planes: Tensor, side: int = BLOCK) -> Tensor:
-    """[1,C,H,W] → [H/side · W/side] root mean square over all planes of each whole block; odd rests are left out."""
+def block_rms(planes: Tensor) -> Tensor:
+    """[1,C,H,W] → [H/8 · W/8] root mean square over all planes of each whole block; what is left over is left out."""
     squares = planes.double().square().mean(dim=1, keepdim=True)
-    return F.avg_pool2d(squares, side).sqrt().flatten()
+    return F.avg_pool2d(squares, BLOCK).sqrt().flatten()
 
 
 def gradient_magnitude(planes: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..imaging.heat import heat_step
 from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
 from .base import State, check_step
 
@@ -30,27 +30,15 @@ def _check(rate: float, border: str) -> None:
 
 
 def diffuse(image: Tensor, iterations: int, rate: float, border: str = "edge") -> Tensor:
-    """[B,C,H,W] → `iterations` explicit steps u ← u + rate·Δu with the five-point Laplacian.
-
-    border: 'edge' repeats the outermost pixels (no flux, every plane keeps its mean); 'reflect' mirrors around them,
-    as `np.pad(mode="reflect")` does.
+    """[B,C,H,W] → the same after `iterations` of `heat_step`, which says what rate and border are.
 
     Raises:
         DenoiseError: rate outside (0, 1/4] or an unknown border.
     """
     _check(rate, border)
     for _ in range(iterations):
-        padded = _pad(_pad(image, (1, 1, 0, 0), border), (0, 0, 1, 1), border)
-        neighbours = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-        neighbours.add_(padded[..., 1:-1, :-2]).add_(padded[..., 1:-1, 2:])
-        image = (image * (1 - 4 * rate)).add_(neighbours, alpha=rate)
+        image = heat_step(image, rate, border)
     return image
-
-
-def _pad(image: Tensor, widths: tuple[int, int, int, int], border: str) -> Tensor:
-    side = image.shape[-1] if widths[0] else image.shape[-2]
-    mirror = border == "reflect" and side > 1  # a single line has nothing to mirror but itself
-    return F.pad(image, widths, "reflect" if mirror else "replicate")
 
 
 @lru_cache
@@ -65,7 +53,7 @@ def noise_gain(iterations: int, rate: float) -> float:
 class HeatScheduler:
     """The input smoothed by `iterations` of the heat equation, sharpened again in `steps` with a clean estimate.
 
-    time_step·conductivity: Δt·κ of u ← u + Δt·κ·Δu, at most 1/4. border: see `diffuse`. Smoothing removes noise and
+    time_step·conductivity: Δt·κ of u ← u + Δt·κ·Δu, at most 1/4. border: see `heat_step`. Smoothing removes noise and
     detail alike; what comes back is the denoiser's detail on the smoothed picture's large structures.
     """
 

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads: threads that spin starve a busy machine
@@ -45,35 +45,56 @@ def shared() -> Path:
     return folder
 
 
+def noisy_pairs(paths: Iterable[Path], mode: str, sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """(clean, noisy) [1,H,W,C] of each picture in Pillow's mode; sigma of 255, noise drawn per picture index."""
+    pairs = []
+    for index, path in enumerate(paths):
+        clean = np.atleast_3d(np.asarray(Image.open(path).convert(mode), np.float32) / 255)
+        noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
+        pairs.append(tuple(torch.from_numpy(p)[None] for p in (clean, clean + noise * np.float32(sigma / 255))))
+    return pairs
+
+
 @pytest.fixture
 def cbsd68(shared: Path) -> Callable[[int, float], list[tuple[torch.Tensor, torch.Tensor]]]:
-    """(count, sigma of 255) → the first `count` pictures as (clean, noisy) [1,H,W,3], noise drawn per picture index."""
-
-    def load(count: int, sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        pairs = []
-        for index, path in enumerate(sorted((shared / "data/test/cbsd68").iterdir())[:count]):
-            clean = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
-            noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
-            pairs.append(
-                (torch.from_numpy(clean)[None], torch.from_numpy(clean + noise * np.float32(sigma / 255))[None])
-            )
-        return pairs
-
-    return load
+    """(count, sigma of 255) → the first `count` colour pictures as (clean, noisy)."""
+    return lambda count, sigma: noisy_pairs(sorted((shared / "data/test/cbsd68").iterdir())[:count], "RGB", sigma)
 
 
 @pytest.fixture
 def set12(shared: Path) -> Callable[[float], list[tuple[torch.Tensor, torch.Tensor]]]:
-    """sigma of 255 → the twelve gray pictures of Set12 as (clean, noisy) [1,H,W,1], noise drawn per picture index."""
+    """sigma of 255 → the twelve gray pictures of Set12 as (clean, noisy)."""
+    return lambda sigma: noisy_pairs(sorted((shared / "data/test/set12").iterdir()), "L", sigma)
 
-    def load(sigma: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        pairs = []
-        for index, path in enumerate(sorted((shared / "data/test/set12").iterdir())):
-            clean = np.asarray(Image.open(path).convert("L"), np.float32)[..., None] / 255
-            noise = np.random.default_rng(index).standard_normal(clean.shape, dtype=np.float32)
-            pairs.append(
-                (torch.from_numpy(clean)[None], torch.from_numpy(clean + noise * np.float32(sigma / 255))[None])
-            )
-        return pairs
 
-    return load
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test works in a folder of its own and does not change the folders of the next."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("realdenoise.host._plain_folders", {})
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Input and output in a folder of its own; no test changes the folders of the next."""
+    monkeypatch.setattr("realdenoise.host._plain_folders", {name: tmp_path / name for name in ("input", "output")})
+    (tmp_path / "input").mkdir()
+
+
+@pytest.fixture
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """(shipped workflow, settings) → what each node says, by its title; it saves into a folder of its own."""
+    from realdenoise.headless.run import run_workflow
+
+    monkeypatch.setenv("REALDENOISE_MODELS", str(tmp_path / "models"))
+
+    def run(name: str, *settings: str) -> dict[str, str]:
+        said: dict[str, str] = {}
+
+        def hear(title: str, ui: dict) -> None:
+            said[title.split("'")[1]] = "\n".join(ui.get("text", []))
+
+        run_workflow(ROOT / "workflows" / f"{name}.json", output=tmp_path, settings=settings, on_node=hear)
+        return said
+
+    return run

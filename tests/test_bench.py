@@ -122,6 +122,9 @@ def test_a_report_joins_several_benchmarks(capsys):
     assert tables.count("### σ 25") == 1 and "| heat |" in tables and "| bilateral |" in tables
     page_text = Path("both.html").read_text(encoding="utf-8")
     assert page_text.count("<figcaption>") == 2 * 4  # clean and noisy once, heat, bilateral; two pictures
+    assert main(["bench", "clean", "--denoiser", "heat=bilateral", "--noise", "gaussian: 25", "-o", "other"]) == 0
+    assert main(["report", "heat", "other", "-o", "both.html"]) == 0
+    assert Path("both.html").read_text(encoding="utf-8").count("<figcaption>heat (2) ·") == 2
 
 
 @pytest.mark.parametrize(

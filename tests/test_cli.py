@@ -3,47 +3,23 @@
 import json
 import os
 from pathlib import Path
+from pkgutil import iter_modules
 
 import numpy as np
 import pytest
 import torch
+from cli_calls import QUICK, complaint, picture
 from PIL import Image
-from realdenoise import host
+from realdenoise import cli
 from realdenoise.cli import main
 from realdenoise.imaging.files import save_picture
 
-QUICK = ["--denoiser", "heat", "--sigma", "10"]
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Every test works in a folder of its own, and no test changes the folders of the next."""
-    before = dict(host._plain_folders)
-    monkeypatch.chdir(tmp_path)
-    yield
-    host._plain_folders.clear()
-    host._plain_folders.update(before)
-
-
-def picture(path: Path | str, mode: str = "RGB", seed: int = 0, **options: object) -> np.ndarray:
-    """Write a small noisy picture and return its levels."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(90, 160, (16, 20, len(mode)), dtype=np.uint8)
-    image = Image.frombytes(mode, (20, 16), pixels.tobytes())
-    image.save(path, **options)
-    return np.asarray(image)
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 def levels(path: Path | str) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def complaint(capsys) -> str:
-    """What was written to stderr, without progress bars: exactly one line."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("realdenoise")]
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 class TestDenoise:
@@ -55,31 +31,30 @@ class TestDenoise:
 
     @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
     def test_strength_zero_changes_nothing_at_all(self, mode):
-        noisy = picture("a.png", mode)
+        noisy = picture("a.png", mode=mode)
         assert main(["denoise", "a.png", "-o", "b.png", "--strength", "0", *QUICK]) == 0
         assert np.array_equal(levels("b.png"), noisy)
 
     def test_alpha_is_not_touched(self):
-        noisy = picture("a.png", "RGBA")
+        noisy = picture("a.png", mode="RGBA")
         assert main(["denoise", "a.png", "-o", "b.png", *QUICK]) == 0
         assert np.array_equal(levels("b.png")[..., 3], noisy[..., 3])
         assert not np.array_equal(levels("b.png")[..., :3], noisy[..., :3])
 
     def test_a_folder_keeps_its_tree(self):
-        for name in ("in/a.png", "in/deep/b.jpg", "in/deep/deeper/c.webp"):
-            picture(name)
+        picture("in/a.png", "in/deep/b.jpg", "in/deep/deeper/c.webp")
         Path("in/notes.txt").write_text("no picture")
         assert main(["denoise", "in", "-o", "out", *QUICK]) == 0
         made = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*") if path.is_file())
         assert made == ["a.png", "deep/b.jpg", "deep/deeper/c.webp"]
 
     def test_patterns_are_expanded(self):
-        picture("a1.png"), picture("a2.png"), picture("b.png")
+        picture("a1.png", "a2.png", "b.png")
         assert main(["denoise", "a*.png", "-o", "out", *QUICK]) == 0
         assert sorted(path.name for path in Path("out").iterdir()) == ["a1.png", "a2.png"]
 
     def test_one_bad_file_does_not_stop_the_rest(self, capsys):
-        picture("a.png"), picture("c.png")
+        picture("a.png", "c.png")
         Path("b.jpg").write_bytes(b"\xff\xd8\xff damaged")
         assert main(["denoise", "a.png", "b.jpg", "c.png", "-o", "out", *QUICK]) == 1
         assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
@@ -112,7 +87,7 @@ class TestDenoise:
         ],
     )
     def test_mistakes_are_one_sentence(self, capsys, words, code, message):
-        picture("a.png"), picture("x/a.png"), picture("y/a.png")
+        picture("a.png", "x/a.png", "y/a.png")
         Path("empty").mkdir()
         Path("b.txt").write_text("")
         extra = [] if "--denoiser" in words or "--device" in words else QUICK
@@ -221,7 +196,7 @@ class TestFrame:
     def test_wrong_usage(self, words):
         assert main(words) == 2
 
-    @pytest.mark.parametrize("command", ["card", "compare", "denoise", "list", "run", "train"])
+    @pytest.mark.parametrize("command", [name for _, name, _ in iter_modules(cli.__path__) if name[0] != "_"])
     def test_every_command_explains_itself(self, capsys, command):
         assert main([command, "--help"]) == 0
         assert command in capsys.readouterr().out

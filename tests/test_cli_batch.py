@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_calls import QUICK
 from PIL import Image
 from realdenoise.cli import _workers, main
 from realdenoise.cli._manifest import Manifest, Row
@@ -27,12 +28,7 @@ RUN = (
     "from realdenoise.cli import main; "
 )
 """A program whose first word is the checkout."""
-QUICK = ["--denoiser", "heat", "--sigma", "10"]
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 def pictures(count: int, side: int | Callable[[int], int] = 16) -> list[str]:
@@ -131,28 +127,6 @@ def test_a_passing_failure_is_tried_again(monkeypatch):
     assert failures == {names[1]: 0, names[2]: 6}  # the first try and two more
     assert main(["batch", "in", "out", "--retries", "6", *QUICK]) == 0
     assert manifest()[names[2]]["error"] == ""
-
-
-def test_killed_in_the_middle_and_run_again():
-    names = pictures(12, side=96)
-    code = RUN + "main(['batch', 'in', 'out', '--denoiser', 'nlm', '--sigma', '10'])"
-    run = subprocess.Popen([sys.executable, "-c", code, str(ROOT)], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 60
-    while len(list(Path("out").rglob("*.png"))) < 3 and run.poll() is None:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    done = len(list(Path("out").rglob("[0-9]*.png")))
-    assert 3 <= done < len(names)
-    half = Path("out") / ".0123abcd.part"
-    half.write_bytes(b"half")
-    assert main(["batch", "in", "out", *QUICK]) == 0
-    assert results() == sorted(names) == sorted(manifest())
-    for name in names:
-        with Image.open(Path("out") / name) as picture:
-            picture.load()
-    assert not half.exists()
 
 
 @pytest.mark.parametrize("words", [["none", "out"], ["in", "in/out"], ["in", "in"], ["in", "."], ["in"]])

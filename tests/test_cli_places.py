@@ -3,33 +3,16 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from cli_calls import QUICK, complaint, picture
 from PIL import Image
 from realdenoise.cli import _ray_engine, main
 from realdenoise.cli._jobs import jobs
 from realdenoise.cli._manifest import Manifest
 from realdenoise.imaging.level import DenoiseError
 
-QUICK = ["--denoiser", "heat", "--sigma", "10"]
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def picture(*names: str) -> None:
-    for name in names:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.random.default_rng(0).integers(90, 160, (16, 20, 3), dtype=np.uint8)).save(name)
-
-
-def complaint(capsys) -> str:
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("realdenoise")]
-    assert len(lines) == 1, lines
-    return lines[0]
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 @pytest.mark.parametrize("words", [["photos"], ["photos/**/*.png"], ["photos", "other.png"]])

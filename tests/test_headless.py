@@ -13,16 +13,8 @@ from realdenoise.headless.run import apply_setting, read_workflow, run_workflow
 from small_nodes import api
 
 
+@pytest.mark.usefixtures("own_folders")
 class TestCoreNodes:
-    @pytest.fixture(autouse=True)
-    def folders(self, tmp_path):
-        before = dict(host._plain_folders)
-        host.set_folders(input=tmp_path / "input", output=tmp_path / "output")
-        (tmp_path / "input").mkdir()
-        yield
-        host._plain_folders.clear()
-        host._plain_folders.update(before)
-
     def test_load_image_without_alpha_has_a_small_empty_mask(self, tmp_path):
         Image.new("RGB", (7, 5), (10, 20, 30)).save(tmp_path / "input/x.png")
         image, mask = LoadImage().load("x.png")
@@ -117,12 +109,14 @@ class TestRun:
         apply_setting(prompt, "a.image=y.png")
         assert prompt["b"]["inputs"]["filename_prefix"] == "a=b.c"
         assert prompt["a"]["inputs"]["image"] == "y.png"
+        apply_setting(prompt, "LoadImage.image=z.png")  # some files name no titles
+        assert prompt["a"]["inputs"]["image"] == "z.png"
 
     @pytest.mark.parametrize(
         "setting, message",
         [
             ("nonsense", "must read"),
-            ("Nobody.x=1", "neither title nor id"),
+            ("Nobody.x=1", r"neither title nor id of a node; there are LoadImage \(a\), SaveImage \(b\)"),
             ("b.x=1", "has no 'x', only images, filename_prefix"),
             ("b.images=1", "is connected to another node"),
         ],

@@ -213,8 +213,6 @@ def test_pictures_on_the_node_are_rounded_not_truncated(comfy, tmp_path):
     (entry,) = host.show_images(torch.full((1, 2, 3, 3), 0.501))
     with Image.open(tmp_path / entry["type"] / entry["filename"]) as saved:
         assert saved.size == (3, 2) and saved.getpixel((0, 0)) == (128, 128, 128)
-    assert host.to_pil(torch.full((1, 1, 1), 0.499)).getpixel((0, 0)) == 127
-    assert host.to_pil(torch.full((1, 1, 1), 0.501)).getpixel((0, 0)) == 128
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (513, 20)])

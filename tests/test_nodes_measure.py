@@ -133,6 +133,7 @@ def test_tiles_are_those_of_the_denoiser_unless_told():
     denoiser = load_denoiser("interpolation_unet", precision="fp32")
     image = photos(1, 128, 192).permute(0, 3, 1, 2)
     assert compare_tiles(denoiser.tiled(96), image).side == 96
+    assert denoiser.spec.multiple == 8 and compare_tiles(denoiser, image, tile=97).side == 104, "of a tile as it was"
     assert compare_tiles(denoiser, image).side == 64 and compare_tiles(denoiser.tiled(96), image, tile=128).side == 128
 
 

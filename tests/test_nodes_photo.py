@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from realdenoise import host
 from realdenoise.imaging.files import PictureInfo, load_picture, save_picture
 from realdenoise.nodes import NODE_CLASS_MAPPINGS
 
 LoadPhoto, SavePhoto = (NODE_CLASS_MAPPINGS[f"RealDenoise{name}"] for name in ("LoadPhoto", "SavePhoto"))
 
 
-@pytest.fixture(autouse=True)
-def folders(tmp_path):
-    before = dict(host._plain_folders)
-    host.set_folders(input=tmp_path / "input", output=tmp_path / "output")
-    (tmp_path / "input").mkdir()
-    yield
-    host._plain_folders.clear()
-    host._plain_folders.update(before)
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

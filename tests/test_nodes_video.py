@@ -4,6 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from node_calls import Darker
@@ -221,6 +222,24 @@ def test_core_nodes_without_comfyui(tmp_path):
     assert (tmp_path / "output/sub/v_00001_.mp4").read_bytes() == (tmp_path / "input/a.mp4").read_bytes()
     with pytest.raises(WorkflowError, match="does not exist"):
         LoadVideo().load("none.mp4")
+
+
+def test_sound_of_whole_numbers_comes_as_floats_by_channel(tmp_path):
+    """As cameras write it into MOV: PCM of 16 bits, left and right taking turns."""
+    sound = np.stack([0.5 * np.sin(np.arange(4000) / 9), 0.25 * np.cos(np.arange(4000) / 7)])
+    with av.open(str(tmp_path / "a.mov"), "w") as writer:
+        pictures = writer.add_stream("libx264", rate=10)
+        pictures.width, pictures.height, pictures.pix_fmt = 48, 32, "yuv420p"
+        track = writer.add_stream("pcm_s16le", rate=8000, layout="stereo")
+        levels = (sound * 32767).round().astype(np.int16).T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(levels, format="s16", layout="stereo")
+        frame.sample_rate = 8000
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8))
+        for stream, content in ((pictures, picture), (track, frame)):
+            writer.mux([*stream.encode(content), *stream.encode(None)])
+    _, audio, _ = GetVideoComponents().split(FileClip(str(tmp_path / "a.mov")))
+    assert audio["sample_rate"] == 8000 and audio["waveform"].dtype == torch.float32
+    assert np.abs(audio["waveform"][0].numpy() - sound).max() < 1e-4
 
 
 def quick(path: Path) -> Path:

@@ -9,7 +9,9 @@ from realdenoise.cli import main
 from realdenoise.nodes import NODE_DISPLAY_NAME_MAPPINGS
 
 COMMANDS = ("batch", "bench", "card", "compare", "denoise", "list", "quantise", "report", "run", "train")
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "models" / "weights").glob("*.md"))]
 
 
 def test_every_node_is_in_the_table_and_no_other():
@@ -19,8 +21,9 @@ def test_every_node_is_in_the_table_and_no_other():
 
 def test_commands_name_options_that_exist():
     """Every `realdenoise COMMAND … --option` of the text is one the command line knows."""
-    lines = re.findall(rf"realdenoise ((?:{'|'.join(COMMANDS)})\b[^`\n#&]*)", README)
-    assert len(lines) > 8
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    lines = re.findall(rf"realdenoise ((?:{'|'.join(COMMANDS)})\b[^`\n#&]*)", texts)
+    assert len(lines) > 20
     for line in lines:
         command, *words = line.split()
         with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):

@@ -1,33 +1,11 @@
 """The shipped workflows of the laboratory, run without ComfyUI: what their nodes say, and that it is true."""
 
-from pathlib import Path
-
 import pytest
 from PIL import Image
-from realdenoise.headless.run import run_workflow
-
-FOLDER = Path(__file__).resolve().parents[1] / "workflows"
 
 
-@pytest.fixture
-def said(tmp_path):
-    """(workflow, settings) → what each node says, by its title."""
-
-    def run(name: str, *settings: str) -> dict[str, str]:
-        words: dict[str, str] = {}
-        run_workflow(
-            FOLDER / f"{name}.json",
-            output=tmp_path,
-            settings=settings,
-            on_node=lambda title, ui: words.__setitem__(title.split("'")[1], "\n".join(ui.get("text", []))),
-        )
-        return words
-
-    return run
-
-
-def test_compare_denoisers_ranks_the_network_first(said, tmp_path):
-    words = said("compare_denoisers", "Benchmark Denoisers.noise=gaussian: 25", "Load Denoiser.precision=fp32")
+def test_compare_denoisers_ranks_the_network_first(shown, tmp_path):
+    words = shown("compare_denoisers", "Benchmark Denoisers.noise=gaussian: 25", "Load Denoiser.precision=fp32")
     ranked = [line.split(": ") for line in words["Benchmark Denoisers"].splitlines()]
     assert [name.split(". ")[1] for name, _ in ranked] == ["interpolation_unet", "nlm", "tv"]
     gains = [float(gain.removesuffix(" dB")) for _, gain in ranked]
@@ -39,8 +17,8 @@ def test_compare_denoisers_ranks_the_network_first(said, tmp_path):
         assert picture.width > 5 * 2 * 160  # reference, noisy and three results, every pixel doubled
 
 
-def test_inspect_residual_tells_a_network_from_a_blur(said):
-    words = said(
+def test_inspect_residual_tells_a_network_from_a_blur(shown):
+    words = shown(
         "inspect_residual", "Load Denoiser.precision=fp32", "Seam Inspector.crop=256", "Seam Inspector.tile=128"
     )
     leaks = {
@@ -53,8 +31,8 @@ def test_inspect_residual_tells_a_network_from_a_blur(said):
 
 
 @pytest.mark.slow
-def test_noise_level_sweep_charts_seven_levels(said, tmp_path):
-    words = said("noise_level_sweep")
+def test_noise_level_sweep_charts_seven_levels(shown, tmp_path):
+    words = shown("noise_level_sweep")
     network = next(text for title, text in words.items() if text.startswith("interpolation_unet · 4 pictures"))
     gains = [float(line.split("(")[1].split(")")[0]) for line in network.splitlines()[1:]]
     assert len(gains) == 7 and gains == sorted(gains) and gains[0] > 5

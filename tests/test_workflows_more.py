@@ -1,39 +1,10 @@
 """Workflows beyond the loop: fine control, without training, ensembles, prior, quantisation; run and measured."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from realdenoise.headless.run import run_workflow
 from realdenoise.imaging.files import load_picture
 from realdenoise.models.loader import load_denoiser
-
-FOLDER = Path(__file__).resolve().parents[1] / "workflows"
-
-
-@pytest.fixture
-def shown(tmp_path, monkeypatch):
-    """(workflow, settings) → what each node says, by its title."""
-    monkeypatch.setenv("REALDENOISE_MODELS", str(tmp_path / "models"))
-
-    def run(name: str, *settings: str) -> dict[str, str]:
-        said: dict[str, str] = {}
-        run_workflow(
-            FOLDER / f"{name}.json",
-            output=tmp_path,
-            settings=settings,
-            on_node=lambda title, ui: said.__setitem__(title.split("'")[1], "\n".join(ui.get("text", []))),
-        )
-        return said
-
-    return run
-
-
-def decibels(said: dict[str, str]) -> dict[str, float]:
-    meters = {title: text for title, text in said.items() if title.startswith("PSNR Meter")}
-    return {
-        title.removeprefix("PSNR Meter").lstrip(": "): float(text.split(" dB")[0]) for title, text in meters.items()
-    }
+from test_workflows import decibels
 
 
 def test_fine_control_saves_sixteen_bits(shown, tmp_path):

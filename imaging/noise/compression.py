@@ -7,17 +7,17 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, features
 
+from ..limits import LARGEST_SIDES
 from .kind import NoiseKind, in_range
-
-LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
-"""What the encoders take, in pixels."""
 
 
 def _round_trip(clean: np.ndarray, quality: float, form: str) -> np.ndarray:
     """Through an 8-bit file in memory and back; a gray picture stays gray."""
     quality = round(in_range(quality, "quality", 1, 100))
-    if max(clean.shape[:2]) > LARGEST_SIDE[form]:
-        raise ValueError(f"{form} holds at most {LARGEST_SIDE[form]} pixels a side, got {clean.shape[:2]}; crop first.")
+    if max(clean.shape[:2]) > LARGEST_SIDES[form]:
+        raise ValueError(
+            f"{form} holds at most {LARGEST_SIDES[form]} pixels a side, got {clean.shape[:2]}; crop first."
+        )
     gray = clean.shape[-1] == 1
     levels = np.rint(np.clip(clean, 0, 1) * 255).astype(np.uint8)
     file = BytesIO()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from ...imaging.heat import heat_step
 from ...monitor import Monitor
 from .base import ClassicalDenoiser, register
 
@@ -17,26 +19,18 @@ HEAT_TIME = 4.0
 PERONA_TIME, EDGE = 10.0, 2.2
 
 
-def _flow(image: Tensor, dim: int, conductance) -> Tensor:
-    """Divergence of conductance(∇u)·∇u along one axis, no flux through the border."""
-    slope = image.diff(dim=dim)
-    flux = conductance(slope) * slope
-    edge = torch.zeros_like(image.narrow(dim, 0, 1))
-    return torch.cat([flux, edge], dim) - torch.cat([edge, flux], dim)
-
-
-def _diffuse(image: Tensor, time: float, monitor: Monitor, conductance) -> Tensor:
+def _diffuse(image: Tensor, time: float, monitor: Monitor, step: Callable[[Tensor, float], Tensor]) -> Tensor:
     """Explicit steps of at most STEP that end exactly at `time`; the mean of every plane is kept."""
     count = math.ceil(time / STEP)
     for index in range(count):
-        image = image + time / count * (_flow(image, -1, conductance) + _flow(image, -2, conductance))
+        image = step(image, time / count)
         monitor.advance((index + 1) / count)
     return image
 
 
 def heat(image: Tensor, sigma: Tensor, monitor: Monitor, time: float = HEAT_TIME) -> Tensor:
     """∂u/∂t = Δu until time·sigma: a Gaussian blur of deviation √(2·time·sigma) pixels."""
-    return _diffuse(image, time * float(sigma), monitor, lambda slope: 1.0)
+    return _diffuse(image, time * float(sigma), monitor, heat_step)
 
 
 def perona_malik(
@@ -46,7 +40,15 @@ def perona_malik(
     level = float(sigma)
     if level == 0:
         return image
-    return _diffuse(image, time * level, monitor, lambda slope: torch.exp(-((slope / (edge * level)) ** 2)))
+
+    def flow(u: Tensor, dim: int) -> Tensor:
+        """div(g(∇u)·∇u) along one axis, no flux through the border."""
+        slope = u.diff(dim=dim)
+        flux = torch.exp(-((slope / (edge * level)) ** 2)) * slope
+        border = torch.zeros_like(u.narrow(dim, 0, 1))
+        return torch.cat([flux, border], dim) - torch.cat([border, flux], dim)
+
+    return _diffuse(image, time * level, monitor, lambda u, step: u + step * (flow(u, -1) + flow(u, -2)))
 
 
 register(ClassicalDenoiser("heat", "Heat diffusion", "linear scale space, five-point Laplacian", heat))
