@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -101,5 +102,8 @@ def run(args: argparse.Namespace) -> int:
         )
     if silent:
         return 0
-    print(f"{weights}: {trained.progress.step} steps, best validation PSNR {trained.progress.best:.2f} dB")
+    quality = f"best validation PSNR {trained.progress.best:.2f} dB"
+    if not math.isnan(trained.progress.start):
+        quality += f" (at the start {trained.progress.start:.2f})"
+    print(f"{weights}: {trained.progress.step} steps, {quality}")
     return 0

@@ -28,7 +28,7 @@ from .recipe import Data, NoisePart, Optimiser, Recipe, RecipeError, Schedule, V
 from .run import metadata, save_adapter
 from .samples import TensorSource
 from .trainer import OnRow, Trained, Trainer
-from .validation import VALIDATION_STEP, Probe, centre, noisy_probe, validate
+from .validation import VALIDATION_STEP, Probe, centre, noisy_probe
 
 KEPT = STRUCTURE | {"classes", "license"}
 """Words of the starting weights that stay true."""
@@ -146,10 +146,8 @@ class Apprentice:
             learner = Student(network if adapter else network.requires_grad_(True), replace(spec, name=lesson.name))
             source, probes = TensorSource(self.recipe, clean, noisy), _probes(self.recipe, clean, noisy)
             self.trainer = Trainer(self.recipe, source, probes, device=device, precision=precision, student=learner)
-            # What is no better than the start is not kept.
-            self.before, _ = validate(self.trainer.student, probes, self.trainer.device, self.trainer.dtype)
-        self.trainer.progress.best = self.before
-        self.trainer.best = {key: value.cpu().clone() for key, value in self.trainer.average.items()}
+            self.trainer.keep_start()
+        self.before = self.trainer.progress.start
 
     def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
         """Learn until the lesson is over; the monitor's interruption is passed on, `save` works all the same."""

@@ -165,6 +165,8 @@ class Optimiser:
 class Validation:
     """What is measured on the way: PSNR on clean pictures with Gaussian noise (sigma of 255), and on pairs.
 
+    A mixture without Gaussian noise is measured on the other kinds alone.
+
     clean, pairs: folders; empty = the training ones. pictures: how many of each. every: steps between measurements.
     crop: side of the centre that is measured. noise: more kinds of noise for the clean pictures, each drawn once per
     picture.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +52,8 @@ def train_from_folders(
         processes: the others that train with this one; only the first writes.
 
     Returns:
-        The result and the path of the weight file. Interrupting leaves the best weights so far there, too.
+        The result and the path of the weight file. Interrupting leaves the best weights so far there, too. Weights of
+        `init` that no step made better are the best.
 
     Raises:
         RecipeError: see `Trainer` and `FolderSource`; adapters without `init`. DenoiseError: see `adapted`.
@@ -128,7 +130,7 @@ def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
         "data": ", ".join((*recipe.data.clean, *recipe.data.pairs)),
         "steps": f"{progress.step} of {recipe.data.batch}x{recipe.data.crop}x{recipe.data.crop}",
         "hours": f"{progress.seconds / 3600:.2f}",
-        "validation_psnr": f"{progress.best:.2f}",
+        **({"validation_psnr": f"{progress.best:.2f}"} if math.isfinite(progress.best) else {}),
         "torch": torch.__version__,
         **({"started from": recipe.init} if recipe.init else {}),
         **({"teacher": f"{recipe.teacher}, share {recipe.teacher_share:g}"} if recipe.teacher else {}),

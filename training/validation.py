@@ -15,14 +15,19 @@ from ..imaging.level import Level
 from ..imaging.metrics import psnr
 from ..imaging.randomness import generator
 from ..models.adapters import predict_clean
+from ..models.contract import Spec
 from .objectives import Student
 from .pictures import PictureStore, pair_files, picture_files
-from .recipe import NoisePart, Recipe
+from .recipe import NoisePart, Recipe, RecipeError
 from .recipe_parts import SMALLEST_CROP
 from .samples import make_noisy, under
 
 VALIDATION_STEP = 1 << 40
 """A step number that training never reaches: validation has noise of its own."""
+
+
+OWN_NOISE = ("ddpm", "score_matching")
+"""Objectives that put noise of their own on the clean pictures."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +70,22 @@ def _spread(items: Sequence, count: int, usable: Callable[..., bool]) -> list:
 
 
 def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list[Probe]:
-    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds."""
+    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds.
+
+    Where training knows no Gaussian noise, it says nothing: then the other kinds alone, or what is trained on.
+    """
     plan, probes = recipe.validation, []
+    white = not recipe.noise or any(part.kind == "gaussian" for part in recipe.noise)
+    mixtures = [[part] for part in plan.noise] or ([] if white else [recipe.noise])
     for number, picture in enumerate(pictures):
         clean = centre(picture, plan.crop)
-        noise = generator(recipe.seed, VALIDATION_STEP, number).standard_normal(tuple(clean.shape), dtype=np.float32)
-        probes.append(Probe(clean + torch.from_numpy(noise) * (plan.sigma / 255), clean, plan.sigma / 255))
-        for kind, part in enumerate(plan.noise):
+        if white:
+            random = generator(recipe.seed, VALIDATION_STEP, number)
+            noise = torch.from_numpy(random.standard_normal(tuple(clean.shape), dtype=np.float32))
+            probes.append(Probe(clean + noise * (plan.sigma / 255), clean, plan.sigma / 255))
+        for kind, mixture in enumerate(mixtures):
             random = generator(recipe.seed, VALIDATION_STEP + 1 + kind, number)
-            probes.append(noisy_probe(clean, [part], random))
+            probes.append(noisy_probe(clean, mixture, random))
     return probes
 
 
@@ -109,3 +121,18 @@ def validate(
     finally:
         student.network.train(was_training)
     return float(np.mean(values)), preview
+
+
+def check_sigma(recipe: Recipe, spec: Spec, probes: Sequence[Probe]) -> None:
+    """A network that must be told sigma can neither learn from nor be measured on noise that has none.
+
+    Raises:
+        RecipeError: it would have to.
+    """
+    known = not recipe.data.pairs and all(part.kind == "gaussian" for part in recipe.noise)
+    known = known or recipe.objective in OWN_NOISE
+    if spec.needs_sigma and not (known and all(probe.sigma is not None for probe in probes)):
+        raise RecipeError(
+            f"{spec.name} must be told sigma, which only Gaussian noise has; give clean pictures without pairs and the "
+            "noise 'gaussian' alone, or take a blind network."
+        )
