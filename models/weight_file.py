@@ -124,6 +124,12 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return state
 
 
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating tensors as float16; those with a number beyond its range, 65504, stay as they are."""
+    halves = {key: value.half() for key, value in state.items() if value.is_floating_point()}
+    return {**state, **{key: value for key, value in halves.items() if value.isfinite().all()}}
+
+
 def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Save tensors and metadata as safetensors: to a temporary file first, so that a file is whole or absent.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..imaging.files import writing
-from ..models.weight_file import check_pickles_are_safe, write_weights
+from ..models.weight_file import check_pickles_are_safe, halved, write_weights
 from .recipe_parts import RecipeError
 
 CHECKPOINT = "checkpoint.pt"
@@ -39,8 +39,7 @@ class Progress:
 
 def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """A network's tensors as safetensors in fp16, with words about itself."""
-    stored = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-    write_weights(path, stored, metadata)
+    write_weights(path, halved(state), metadata)
 
 
 def save_checkpoint(
