@@ -26,6 +26,8 @@ VALIDATION_STEP = 1 << 40
 """A step number that training never reaches: validation has noise of its own."""
 
 
+ENOUGH = 5
+"""This many times the validation pictures must be there before they are held out of training."""
 OWN_NOISE = ("ddpm", "score_matching")
 """Objectives that put noise of their own on the clean pictures."""
 
@@ -50,15 +52,34 @@ def fingerprint(probes: Sequence[Probe]) -> str:
 
 def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]:
     """The recipe's validation pictures: evenly spread over the folders, cut to their centres."""
-    plan, store = recipe.validation, PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
-    clean = [path for folder in plan.clean or recipe.data.clean for path in picture_files(under(root, folder))]
+    plan, store = recipe.validation, _store(recipe)
     pairs = [pair for folder in plan.pairs or recipe.data.pairs for pair in pair_files(under(root, folder))]
-
-    chosen = _spread(clean, plan.pictures, lambda path: store.usable(path, SMALLEST_CROP))
-    probes = probes_from_pictures(recipe, [store.read(path) for path in chosen])
+    probes = probes_from_pictures(recipe, [store.read(path) for path in _chosen(recipe, root, store)])
     for noisy, target in _spread(pairs, plan.pictures, lambda pair: store.usable_pair(pair[0], pair[1], SMALLEST_CROP)):
         probes.append(Probe(centre(store.read(noisy), plan.crop), centre(store.read(target), plan.crop), None))
     return probes
+
+
+def held_out(recipe: Recipe, root: Path | None = None) -> set[Path]:
+    """The clean pictures that are measured on and must not be learnt from; see `Validation`."""
+    plan = recipe.validation
+    if not plan.held_out or len(_clean_files(recipe, root)) < ENOUGH * plan.pictures:
+        return set()
+    return set(_chosen(recipe, root, _store(recipe)))
+
+
+def _store(recipe: Recipe) -> PictureStore:
+    return PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
+
+
+def _clean_files(recipe: Recipe, root: Path | None) -> list[Path]:
+    folders = recipe.validation.clean or recipe.data.clean
+    return [path for folder in folders for path in picture_files(under(root, folder))]
+
+
+def _chosen(recipe: Recipe, root: Path | None, store: PictureStore) -> list[Path]:
+    files = _clean_files(recipe, root)
+    return _spread(files, recipe.validation.pictures, lambda path: store.usable(path, SMALLEST_CROP))
 
 
 def _spread(items: Sequence, count: int, usable: Callable[..., bool]) -> list:
