@@ -46,7 +46,10 @@ class Stored(nn.Module):
 
 
 def to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Symmetric rounding per output channel → (int8 of the same shape, scales [C,1,…]); weight ≈ int8 · scale."""
+    """Symmetric rounding → (int8 of the same shape, scales [C,1,…]); weight ≈ int8 · scale.
+
+    C is the first axis: output channels, but input channels of a transposed convolution, where it loses no more.
+    """
     scale = weight.abs().amax(dim=tuple(range(1, weight.ndim)), keepdim=True) / LARGEST
     scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
     return (weight / scale).round().clamp(-LARGEST, LARGEST).to(torch.int8), scale
