@@ -42,7 +42,8 @@ def card_text(spec: Spec) -> str:
         lines.append(f"trained for sigma {low:g} to {high:g} (0–255 scale)")
     if spec.classes:
         lines.append(f"classes: 0 to {spec.classes - 1}")
-    ordered = [key for key in FIRST if key in spec.card] + [key for key in spec.card if key not in FIRST]
+    # safetensors hands metadata out in another order every time
+    ordered = [key for key in FIRST if key in spec.card] + sorted(key for key in spec.card if key not in FIRST)
     lines += [f"{key}: {spec.card[key]}" for key in ordered if key not in STRUCTURE]
     return "\n".join(lines)
 

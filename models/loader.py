@@ -139,7 +139,8 @@ def load_denoiser(
 
 def _add_adapter(network: torch.nn.Module, spec: Spec, file: Path, strength: float) -> tuple[torch.nn.Module, Spec]:
     tensors, words = read_adapter(file)
-    card = {**spec.card, ADAPTER: f"{file.stem}, strength {strength:g}", **_prefixed(words)}
+    own = {key: value for key, value in spec.card.items() if key != QUANTISATION}
+    card = {**own, ADAPTER: f"{file.stem}, strength {strength:g}", **_prefixed(words)}
     named = replace(spec, name=f"{spec.name} + {file.stem}", card=card)
     return with_adapter(network, tensors, strength), named
 

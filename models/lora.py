@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from ..imaging.level import DenoiseError
 from ..imaging.randomness import seeded
-from .quantise import is_quantised
+from .quantise import as_floats
 from .weight_file import read_weights
 
 METADATA = "adapter"
@@ -48,11 +48,11 @@ def adapted(network: nn.Module, rank: int = RANK, seed: int = 0) -> nn.Module:
     """A copy of `network` whose convolutions carry new adapters; these alone have gradients.
 
     Raises:
-        DenoiseError: rank below 1, a quantised network, or one without convolutions.
+        DenoiseError: rank below 1, or a network without convolutions.
     """
     if rank < 1:
         raise DenoiseError(f"the adapter's rank is {rank}; use 1 or more, for example {RANK}.")
-    network = copy.deepcopy(_plain(network)).requires_grad_(False)
+    network = copy.deepcopy(as_floats(network)).requires_grad_(False)
     layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
     if not layers:
         raise DenoiseError("this denoiser has no convolutions to adapt; train it as a whole.")
@@ -71,12 +71,14 @@ def adapter_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def with_adapter(network: nn.Module, tensors: Mapping[str, Tensor], strength: float = 1.0) -> nn.Module:
     """A copy of `network` with W + strength·B·A in place of every W; as fast as without adapter.
 
+    The copy of a quantised network is not quantised.
+
     Raises:
-        DenoiseError: an adapter of another network, a quantised network, or a strength that is not finite.
+        DenoiseError: an adapter of another network, or a strength that is not finite.
     """
     if not math.isfinite(strength):
         raise DenoiseError(f"the adapter's strength is {strength}; use a number such as 1.")
-    network = copy.deepcopy(_plain(network))
+    network = copy.deepcopy(as_floats(network))
     layers = dict(network.named_modules())
     with torch.no_grad():
         for name in sorted({key.rpartition(".")[0] for key in tensors}) or [""]:
@@ -102,9 +104,3 @@ def read_adapter(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
 def is_adapter_name(name: str) -> bool:
     """Whether a file is called like an adapter: its name ends in `_lora`, or `_lora` and a number."""
     return _NAME.search(name) is not None
-
-
-def _plain(network: nn.Module) -> nn.Module:
-    if is_quantised(network):
-        raise DenoiseError("a quantised denoiser cannot be adapted; load the original.")
-    return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,10 @@ class Stored(nn.Module):
 
 
 def to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Symmetric rounding per output channel → (int8 of the same shape, scales [C,1,…]); weight ≈ int8 · scale."""
+    """Symmetric rounding → (int8 of the same shape, scales [C,1,…]); weight ≈ int8 · scale.
+
+    C is the first axis: output channels, but input channels of a transposed convolution, where it loses no more.
+    """
     scale = weight.abs().amax(dim=tuple(range(1, weight.ndim)), keepdim=True) / LARGEST
     scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
     return (weight / scale).round().clamp(-LARGEST, LARGEST).to(torch.int8), scale
@@ -73,6 +76,22 @@ def quantised(network: nn.Module, kind: str) -> nn.Module:
         for name, weight in list(module.named_parameters(recurse=False)):
             if weight.ndim >= 2:
                 parametrize.register_parametrization(module, name, Stored(kind), unsafe=True)
+    return network
+
+
+def as_floats(network: nn.Module) -> nn.Module:
+    """A copy of a quantised network whose weights are float32 again and free to change; any other network itself."""
+    if not is_quantised(network):
+        return network
+    network = copy.deepcopy(network)
+    for module in [layer for layer in network.modules() if parametrize.is_parametrized(layer)]:
+        names = list(cast(nn.ModuleDict, module.parametrizations))
+        weights = {name: getattr(module, name).detach().clone() for name in names}
+        del module.parametrizations
+        # PyTorch's own way takes the names out of the class, which the original needs on.
+        module.__class__ = type(module).__bases__[0]
+        for name, weight in weights.items():
+            module.register_parameter(name, nn.Parameter(weight, requires_grad=False))
     return network
 
 

@@ -51,7 +51,8 @@ def read_weights(path: Path) -> Weights:
 def _read_safetensors(path: Path) -> Weights:
     try:
         with safe_open(str(path), "pt") as file:
-            return Weights({key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {})  # noqa: SIM118
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return Weights(_unwrapped(state), file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -105,11 +106,23 @@ def _network_of(content: Any) -> Any:
     for _ in range(DEEPEST):
         if not isinstance(content, dict):
             break
-        inner = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), None)
+        inner = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), None) or _only(content)
         if inner is None:
             return content
         content = inner
     return content
+
+
+def _only(content: dict) -> dict | None:
+    """The one dict with tensors, under whatever name, in a checkpoint that has none beside it."""
+    if _has_tensors(content):
+        return None
+    parts = [part for part in content.values() if isinstance(part, dict) and _has_tensors(part)]
+    return parts[0] if len(parts) == 1 else None
+
+
+def _has_tensors(content: dict) -> bool:
+    return any(isinstance(value, Tensor) for value in content.values())
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -117,11 +130,21 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         raise DenoiseError(
             f"'{path.name}' holds a {type(content).__name__} instead of named tensors; name a file with weights."
         )
-    state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    return _unwrapped({str(key): value for key, value in content.items() if isinstance(value, Tensor)})
+
+
+def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names without what wrappers put before all of them, in whatever order they were put on."""
     for prefix in PREFIXES:
         if state and all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
+            return _unwrapped({key.removeprefix(prefix): value for key, value in state.items()})
     return state
+
+
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating tensors as float16; those with a number beyond its range, 65504, stay as they are."""
+    halves = {key: value.half() for key, value in state.items() if value.is_floating_point()}
+    return {**state, **{key: value for key, value in halves.items() if value.isfinite().all()}}
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

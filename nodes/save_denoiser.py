@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import torch
-
 from .. import host
 from ..imaging.level import DenoiseError
 from ..models.network_denoiser import NetworkDenoiser
 from ..models.quantise import Stored, save_quantised
 from ..models.saving import check_savable, file_tensors
-from ..models.weight_file import write_weights
+from ..models.weight_file import halved, write_weights
 from .common import answer
 from .registry import node
 from .widgets import choice, switch
 
-KINDS = {"fp16": torch.float16, "fp32": torch.float32}
+KINDS = ("fp16", "fp32")
 
 
 @node("Save Denoiser", "Denoisers", ("export weights", "save model", "safetensors"))
@@ -40,7 +38,7 @@ class SaveDenoiser:
                 "denoiser": ("DENOISER", {"tooltip": "A network from Load Denoiser or Train Denoiser."}),
                 "name": ("STRING", {"default": "my_denoiser", "tooltip": name}),
                 "weights": choice(
-                    tuple(KINDS),
+                    KINDS,
                     "fp16 takes half the room and changes the result by far less than one grey level. Quantised "
                     "denoisers keep their own kind.",
                 ),
@@ -67,7 +65,6 @@ class SaveDenoiser:
         if stored is not None:
             save_quantised(file, network, stored, words)
         else:
-            kind = KINDS[weights]
-            tensors = file_tensors(network).items()
-            write_weights(file, {k: v.to(kind) if v.is_floating_point() else v for k, v in tensors}, words)
+            tensors = file_tensors(network)
+            write_weights(file, halved(tensors) if weights == "fp16" else tensors, words)
         return answer(f"{file.name}, {file.stat().st_size / 1e6:.2f} MB", str(file))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError
-from realdenoise.models.loader import load_denoiser
+from realdenoise.models.loader import find_file, load_denoiser, load_network
 from realdenoise.models.quantise import save_quantised
 from realdenoise.models.quantise_report import gaussian_probes, quantise_denoiser
 from realdenoise.models.weight_file import read_weights
@@ -11,6 +11,7 @@ from realdenoise.nodes.save_denoiser import SaveDenoiser
 from realdenoise.training.in_memory import Apprentice, Lesson, noise_range
 from realdenoise.training.objectives import Student
 from realdenoise.training.run import train_from_folders
+from safetensors.torch import save_file
 from tiny_training import make_pictures, recipe
 
 pytest.importorskip("spandrel")
@@ -92,3 +93,23 @@ def test_a_foreign_network_whose_file_would_not_load_is_refused_before_any_work(
         apprentice(denoiser)
     assert calls == [] and not models.exists()
     apprentice(denoiser, adapter=True)  # its file holds the adapter alone
+
+
+@pytest.mark.parametrize("wrapping", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.module."])
+@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+def test_what_wrappers_put_before_the_names_is_left_out(tmp_path, wrapping, ending):
+    state = load_network(find_file("dncnn_color_blind"))[0].state_dict()
+    wrapped, file = {wrapping + key: value.clone() for key, value in state.items()}, tmp_path / f"wrapped{ending}"
+    torch.save(wrapped, file) if ending == ".pth" else save_file(wrapped, file)
+    network, spec = load_network(file)
+    assert spec.architecture == "DnCNN" and all(torch.equal(network.state_dict()[key], state[key]) for key in state)
+
+
+def test_the_only_network_in_a_checkpoint_is_found_under_any_name(tmp_path):
+    state, file = load_network(find_file("dncnn_color_blind"))[0].state_dict(), tmp_path / "checkpoint.pth"
+    optimiser = {"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 1e-3}]}
+    torch.save({"epoch": 3, "ema_weights": state, "optimizer": optimiser}, file)
+    assert load_network(file)[1].architecture == "DnCNN"
+    torch.save({"generator_a": state, "generator_b": state}, file)
+    with pytest.raises(DenoiseError, match="holds no tensors; name a file"):
+        load_network(file)

@@ -11,7 +11,6 @@ from realdenoise.models.lora import adapted, adapter_tensors, is_adapter_name, r
 from realdenoise.models.network_denoiser import NetworkDenoiser
 from realdenoise.models.networks.interpolation_unet import InterpolationUNet
 from realdenoise.models.placement import PlainPlacement
-from realdenoise.models.quantise import quantised
 from realdenoise.monitor import Monitor
 from realdenoise.training.in_memory import Apprentice, Lesson, new_student, noise_range, objective_for
 from realdenoise.training.objectives import Student
@@ -106,8 +105,6 @@ def test_what_cannot_be_adapted_says_so(small, taught):
     tensors = adapter_tensors(taught.state_dict())
     with pytest.raises(DenoiseError, match="does not fit"):
         with_adapter(InterpolationUNet(16, (1, 1)), tensors)
-    with pytest.raises(DenoiseError, match="quantised"):
-        with_adapter(quantised(small.network, "int8"), tensors)
     with pytest.raises(DenoiseError, match="rank is 0"):
         adapted(small.network, rank=0)
     with pytest.raises(DenoiseError, match="no convolutions"):
@@ -224,8 +221,6 @@ def test_unusable_lessons_are_refused(clean, small):
         Apprentice(lesson, small, clean, clean[:, :64])
     with pytest.raises(RecipeError, match="smaller than the crop"):
         Apprentice(lesson, small, clean[:, :20])
-    with pytest.raises(DenoiseError, match="quantised"):
-        Apprentice(lesson, Student(quantised(small.network, "int8"), small.spec), clean)
     with pytest.raises(RecipeError, match="has no length"):
         Apprentice(Lesson("x", IMPULSES, minutes=0), small, clean)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..imaging.files import writing
-from ..models.weight_file import check_pickles_are_safe, write_weights
+from ..models.weight_file import check_pickles_are_safe, halved, write_weights
 from .recipe_parts import RecipeError
 
 CHECKPOINT = "checkpoint.pt"
@@ -24,6 +24,7 @@ OTHER_RUN = "resume it with the recipe it was made with, or choose another --out
 class Progress:
     """Where a run is.
 
+    best, start: validation PSNR of the best weights and of those it started from, NaN where these were not measured.
     rows: the log so far, (step, seconds, loss, psnr) each. validated_on: `fingerprint` of the probes; PSNR values on
     others cannot be compared with `best`.
     """
@@ -31,14 +32,14 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     best: float = float("-inf")
+    start: float = float("nan")
     rows: list[tuple[int, float, float, float]] = field(default_factory=list)
     validated_on: str = ""
 
 
 def save_network(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """A network's tensors as safetensors in fp16, with words about itself."""
-    stored = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-    write_weights(path, stored, metadata)
+    write_weights(path, halved(state), metadata)
 
 
 def save_checkpoint(
@@ -90,7 +91,13 @@ def check_fits(saved: Mapping[str, Any], network: nn.Module, optimiser: torch.op
         fits = fits and groups == [len(group["params"]) for group in saved["optimiser"]["param_groups"]]
         fits = fits and saved["progress"].keys() == vars(Progress()).keys()
         progress = Progress(**saved["progress"])
-        numbers = (progress.step, progress.seconds, progress.best, *(value for row in progress.rows for value in row))
+        numbers = (
+            progress.step,
+            progress.seconds,
+            progress.best,
+            progress.start,
+            *(value for row in progress.rows for value in row),
+        )
         fits = fits and all(isinstance(value, (int, float)) for value in numbers)
         progress.rows = [(row[0], row[1], row[2], row[3]) for row in progress.rows]
     except (TypeError, LookupError, AttributeError) as error:

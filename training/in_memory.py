@@ -17,7 +17,7 @@ from ..imaging.randomness import generator
 from ..models.card import STRUCTURE
 from ..models.contract import Spec
 from ..models.lora import RANK, adapted, adapter_tensors, with_adapter
-from ..models.quantise import is_quantised
+from ..models.quantise import as_floats
 from ..models.saving import check_savable
 from ..models.spandrel_bridge import file_names
 from ..monitor import Monitor
@@ -28,7 +28,7 @@ from .recipe import Data, NoisePart, Optimiser, Recipe, RecipeError, Schedule, V
 from .run import metadata, save_adapter
 from .samples import TensorSource
 from .trainer import OnRow, Trained, Trainer
-from .validation import VALIDATION_STEP, Probe, centre, noisy_probe, validate
+from .validation import VALIDATION_STEP, Probe, centre, noisy_probe
 
 KEPT = STRUCTURE | {"classes", "license"}
 """Words of the starting weights that stay true."""
@@ -112,8 +112,8 @@ class Apprentice:
         adapter: learn a low-rank adapter instead of all weights. device, precision: see `Trainer`.
 
     Raises:
-        ValueError: unusable pictures, sizes that differ, a crop larger than they are, a quantised network, or one that
-            no file can hold.
+        ValueError: unusable pictures, sizes that differ, a crop larger than they are, a network that no file can hold,
+            or one that must be told the sigma of noise that has none.
     """
 
     def __init__(
@@ -135,8 +135,7 @@ class Apprentice:
                 f"noisy is {tuple(noisy.shape[:3])} and clean {tuple(clean.shape[:3])} (frames, height, width); "
                 "give the same pictures in the same order."
             )
-        if is_quantised(student.network):
-            raise DenoiseError("a quantised denoiser cannot be trained; load the original.")
+        student = replace(student, network=as_floats(student.network))
         if not adapter:
             check_savable(student.network, spec)
         self.lesson, self.adapter, self._original = lesson, adapter, student
@@ -146,10 +145,8 @@ class Apprentice:
             learner = Student(network if adapter else network.requires_grad_(True), replace(spec, name=lesson.name))
             source, probes = TensorSource(self.recipe, clean, noisy), _probes(self.recipe, clean, noisy)
             self.trainer = Trainer(self.recipe, source, probes, device=device, precision=precision, student=learner)
-            # What is no better than the start is not kept.
-            self.before, _ = validate(self.trainer.student, probes, self.trainer.device, self.trainer.dtype)
-        self.trainer.progress.best = self.before
-        self.trainer.best = {key: value.cpu().clone() for key, value in self.trainer.average.items()}
+            self.trainer.keep_start()
+        self.before = self.trainer.progress.start
 
     def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
         """Learn until the lesson is over; the monitor's interruption is passed on, `save` works all the same."""
@@ -157,22 +154,26 @@ class Apprentice:
 
     def save(self, file: Path) -> None:
         """The best weights so far, or the adapter alone, as fp16 safetensors."""
-        trained, card = self.trainer.result(), self._original.spec.card
-        words = {key: value for key, value in card.items() if key in KEPT}
-        words |= metadata(self.recipe, trained) | {"started from": self._original.spec.name}
+        trained, words = self.trainer.result(), self._words()
         if self.adapter:
             save_adapter(trained.state, file, words)
         else:
             save_network(file_names(self._original.network, trained.state), file, words)
 
+    def _words(self) -> dict[str, str]:
+        """What is true of the result: little of what the start says about itself."""
+        kept = {key: value for key, value in self._original.spec.card.items() if key in KEPT}
+        return kept | metadata(self.recipe, self.trainer.result()) | {"started from": self._original.spec.name}
+
     def network(self) -> tuple[nn.Module, Spec]:
         """A network with the best weights so far, on the CPU, and its spec."""
         trained = self.trainer.result()
+        spec = replace(trained.spec, card=self._words())
         if self.adapter:
-            return with_adapter(self._original.network, adapter_tensors(trained.state)).cpu(), trained.spec
+            return with_adapter(self._original.network, adapter_tensors(trained.state)).cpu(), spec
         network = copy.deepcopy(self._original.network).cpu()
         network.load_state_dict(dict(trained.state))
-        return network.eval(), trained.spec
+        return network.eval(), spec
 
 
 def _pictures(image: Tensor, name: str, channels: int) -> Tensor:

@@ -76,7 +76,7 @@ def picture_files(folder: str | Path) -> list[Path]:
     """All picture files below a folder, sorted. Raises RecipeError when it is missing or holds none."""
     root = Path(folder)
     if not root.is_dir():
-        raise RecipeError(f"data folder '{folder}' does not exist; pass the right one with --data.")
+        raise RecipeError(f"data folder '{folder}' does not exist; pass the right one with --data or --photos.")
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise RecipeError(f"data folder '{folder}' holds no pictures ({', '.join(sorted(SUFFIXES))}).")

@@ -165,8 +165,11 @@ class Optimiser:
 class Validation:
     """What is measured on the way: PSNR on clean pictures with Gaussian noise (sigma of 255), and on pairs.
 
+    A mixture without Gaussian noise is measured on the other kinds alone.
+
     clean, pairs: folders; empty = the training ones. pictures: how many of each. every: steps between measurements.
-    crop: side of the centre that is measured. noise: more kinds of noise for the clean pictures, each drawn once per
+    crop: side of the centre that is measured. held_out: do not learn from the clean pictures that are measured, where
+    there are at least five times as many. noise: more kinds of noise for the clean pictures, each drawn once per
     picture.
     """
 
@@ -177,6 +180,7 @@ class Validation:
     crop: int = 256
     every: int = 500
     noise: tuple[NoisePart, ...] = ()
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         require(0 <= self.sigma <= 255, "validation.sigma", "must be between 0 and 255")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +23,11 @@ from .network import make_student
 from .objectives import Student
 from .processes import Processes
 from .recipe import Recipe, RecipeError
-from .samples import FolderSource
+from .samples import FolderSource, under
 from .trainer import Trained, Trainer
-from .validation import probes_from_folders
+from .validation import held_out, probes_from_folders
 
+_log = logging.getLogger("realdenoise")
 HEADER = ("step", "seconds", "loss", "psnr")
 
 
@@ -51,13 +54,15 @@ def train_from_folders(
         processes: the others that train with this one; only the first writes.
 
     Returns:
-        The result and the path of the weight file. Interrupting leaves the best weights so far there, too.
+        The result and the path of the weight file. Interrupting leaves the best weights so far there, too. Weights of
+        `init` that no step made better are the best.
 
     Raises:
-        RecipeError: see `Trainer` and `FolderSource`; adapters without `init`. DenoiseError: see `adapted`.
+        RecipeError, DenoiseError: see `Trainer`, `FolderSource`, `adapted`; no `init` to adapt; `out` in a data folder.
     """
+    _check_place(recipe, root, out)
     student = None if adapter_rank is None else _adapter_student(recipe, adapter_rank)
-    source = FolderSource(recipe, root, part=0 if processes is None else processes.rank)
+    source = FolderSource(recipe, root, part=0 if processes is None else processes.rank, without=held_out(recipe, root))
     trainer = Trainer(
         recipe,
         source,
@@ -73,8 +78,7 @@ def train_from_folders(
     weights = out / f"{recipe.name}{'' if student is None else '_lora'}.safetensors"
     if processes is not None and not processes.is_main:
         return trainer.run(monitor), weights
-    with writing(out / "skipped.txt") as path:
-        path.write_text(_skipped(source.skipped), encoding="utf-8")
+    _tell_skipped(source.skipped, out / "skipped.txt")
 
     def row(*values: float) -> None:
         write_log(trainer.progress, out)
@@ -111,8 +115,20 @@ def save_adapter(state: Mapping[str, torch.Tensor], path: Path, words: Mapping[s
     save_network(adapter_tensors(state), path, {**words, METADATA: KIND})
 
 
-def _skipped(skipped) -> str:
-    return "".join(f"{path}: {reason}\n" for path, reason in skipped.items()) or "nothing was skipped\n"
+def _check_place(recipe: Recipe, root: Path | None, out: Path) -> None:
+    """A chart in the midst of the pictures would be learnt from as soon as the run is resumed."""
+    plan = recipe.validation
+    for folder in (*recipe.data.clean, *recipe.data.pairs, *plan.clean, *plan.pairs):
+        if out.resolve().is_relative_to(under(root, folder).resolve()):
+            raise RecipeError(f"'{out}' lies inside the data folder '{folder}'; choose another --out for the results.")
+
+
+def _tell_skipped(skipped: Mapping[str, str], file: Path) -> None:
+    lines = "".join(f"{path}: {reason}\n" for path, reason in skipped.items())
+    with writing(file) as temporary:
+        temporary.write_text(lines or "nothing was skipped\n", encoding="utf-8")
+    if skipped:
+        _log.warning("%d files cannot be learnt from; %s says why.", len(skipped), file)
 
 
 def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
@@ -128,10 +144,10 @@ def metadata(recipe: Recipe, trained: Trained) -> dict[str, str]:
         "data": ", ".join((*recipe.data.clean, *recipe.data.pairs)),
         "steps": f"{progress.step} of {recipe.data.batch}x{recipe.data.crop}x{recipe.data.crop}",
         "hours": f"{progress.seconds / 3600:.2f}",
-        "validation_psnr": f"{progress.best:.2f}",
+        **({"validation_psnr": f"{progress.best:.2f}"} if math.isfinite(progress.best) else {}),
         "torch": torch.__version__,
-        **({"started from": recipe.init} if recipe.init else {}),
-        **({"teacher": f"{recipe.teacher}, share {recipe.teacher_share:g}"} if recipe.teacher else {}),
+        **({"started from": Path(recipe.init).stem} if recipe.init else {}),
+        **({"teacher": f"{Path(recipe.teacher).stem}, share {recipe.teacher_share:g}"} if recipe.teacher else {}),
         **({"notes": recipe.notes} if recipe.notes else {}),
     }
 
@@ -166,8 +182,9 @@ def shortened(recipe: Recipe, minutes: float | None) -> Recipe:
 def from_photos(recipe: Recipe, name: str) -> Recipe:
     """The recipe on the clean pictures of folder `name` alone: no pairs, no teacher, no weights to start from.
 
-    So nothing is in the result but what those pictures hold, and nobody else's terms.
+    So nothing is in the result but what those pictures hold, and nobody else's terms. Where they are many, it is
+    measured on some that are not learnt from.
     """
     data = replace(recipe.data, clean=(name,), pairs=(), pair_share=0.0)
-    validation = replace(recipe.validation, clean=(), pairs=())
+    validation = replace(recipe.validation, clean=(), pairs=(), held_out=True)
     return replace(recipe, data=data, validation=validation, init="", teacher="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -60,19 +60,20 @@ class FolderSource:
     Args:
         root: folder that relative ones lie in.
         part: which batch of a step this is, when several processes have one each.
+        without: clean pictures that are left for validation.
 
     Raises:
         RecipeError: a folder is missing, or nothing in it is usable.
     """
 
-    def __init__(self, recipe: Recipe, root: Path | None = None, part: int = 0) -> None:
+    def __init__(self, recipe: Recipe, root: Path | None = None, part: int = 0, without: Collection[Path] = ()) -> None:
         self._recipe, data = recipe, recipe.data
         self._indices = range(part * data.batch, (part + 1) * data.batch)
         self._store = PictureStore(data.cache_mib << 20, data.gray)
         self.skipped = self._store.skipped
         clean = [path for folder in data.clean for path in picture_files(under(root, folder))]
         pairs = [pair for folder in data.pairs for pair in pair_files(under(root, folder))]
-        self._clean = [path for path in clean if self._store.usable(path, data.crop)]
+        self._clean = [path for path in clean if path not in without and self._store.usable(path, data.crop)]
         self._pairs = [pair for pair in pairs if self._store.usable_pair(*pair, data.crop)]
         if not (self._clean or self._pairs):
             file, reason = next(iter(self.skipped.items()))

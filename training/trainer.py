@@ -25,7 +25,7 @@ from .objectives import Objective, Student, objectives
 from .processes import Processes
 from .recipe import Recipe, RecipeError
 from .samples import Batch, Source
-from .validation import Probe, fingerprint, validate
+from .validation import Probe, check_sigma, fingerprint, validate
 
 CHECKPOINT_SECONDS = 60.0
 OBJECTIVE_DRAWS = 1 << 20
@@ -60,7 +60,8 @@ class Trainer:
         processes: the others that train with this one, each with batches of its own; None = it is alone.
 
     Raises:
-        RecipeError: an unknown network or objective, precision fp16, or nothing to resume. DenoiseError: an unusable
+        RecipeError: an unknown network or objective, one that must be told the sigma of noise that has none, precision
+            fp16, or nothing to resume. DenoiseError: an unusable
             teacher.
     """
 
@@ -93,6 +94,7 @@ class Trainer:
         self.best: Mapping[str, Tensor] = {}
         with torch.inference_mode(False):  # ComfyUI's mode, whose tensors cannot be trained
             self.student = make_student(recipe) if student is None else _own_copy(student)
+            check_sigma(recipe, self.student.spec, probes)
             network = self.network.to(self.device).to(memory_format=torch.channels_last).train()
             self.average = _copy(network)
             teacher = make_teacher(recipe, root, self.device)
@@ -116,14 +118,29 @@ class Trainer:
         saved = load_checkpoint(self.folder) if self.folder else None
         if saved is None:
             raise RecipeError(f"there is no checkpoint in '{self.folder}' to resume; leave out --resume to start anew.")
-        progress = check_fits(saved, self.network, self.optimiser)
-        if progress.validated_on != self.progress.validated_on:
-            progress = replace(progress, best=-math.inf, validated_on=self.progress.validated_on)
-        self.progress = progress
+        progress, validated_on = check_fits(saved, self.network, self.optimiser), self.progress.validated_on
         self.network.load_state_dict(saved["network"])
         self.average = {key: value.to(self.device) for key, value in saved["average"].items()}
         self.best = saved["best"]
         self.optimiser.load_state_dict(saved["optimiser"])
+        if progress.validated_on != validated_on:
+            best = self._quality(self.best)[0] if self.best and self._writes else -math.inf
+            progress = replace(progress, best=best, start=math.nan, validated_on=validated_on)
+        self.progress = progress
+
+    def keep_start(self) -> None:
+        """Make the weights the run starts from its best so far: what is no better is not kept.
+
+        Raises:
+            RecipeError: they give NaN.
+        """
+        if not self._writes:
+            return
+        quality, _ = self._quality(self.average)
+        if math.isnan(quality):
+            raise RecipeError(f"the network to start from gives NaN; {BURST}.")
+        self.progress.start = self.progress.best = quality
+        self.best = {key: value.cpu().clone() for key, value in self.average.items()}
 
     def run(self, monitor: Monitor | None = None, on_row: OnRow | None = None) -> Trained:
         """Train until the recipe's length is over. What interrupts it leaves a checkpoint behind."""
@@ -131,6 +148,8 @@ class Trainer:
         losses: list[float] = []
         saved, plan = time.monotonic(), self.recipe.schedule
         with torch.inference_mode(False), torch.enable_grad(), ThreadPoolExecutor(1) as ahead:
+            if self.recipe.init and not self.progress.step:
+                self.keep_start()
             waiting = ahead.submit(self.source.batch, self.progress.step)
             try:
                 while plan.fraction(self.progress.step, self.progress.seconds) < 1:
@@ -163,6 +182,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.schedule.rate(step, self.progress.seconds)
         batch = Batch(*(value.to(self.device) for value in (batch.noisy, batch.clean, batch.second, batch.sigma)))
+        buffers = [buffer.clone() for buffer in self.network.buffers()]  # batch norm follows whatever it is shown
         chance = nullcontext() if self.processes is None else self.processes.share_of_draws(len(batch.clean))
         with chance, torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss = self.objective(self.student, batch, self._random(step), **self.options)
@@ -174,15 +194,17 @@ class Trainer:
         self.progress.step = step + 1
         value = float(loss.detach())
         if self._agree(float(math.isfinite(value) and bool(torch.isfinite(norm)))) < 1:
-            self._skip(step, value)
+            self._skip(step, value, buffers)
             return math.nan
         self._skipped = 0
         self.optimiser.step()
         self._follow(min(plan.ema, (1 + step) / (10 + step)))
         return value
 
-    def _skip(self, step: int, loss: float) -> None:
-        """One bad batch must not spoil the weights; many in a row are no bad luck."""
+    def _skip(self, step: int, loss: float, buffers: Sequence[Tensor]) -> None:
+        """One bad batch must not spoil the weights or buffers; many in a row are no bad luck."""
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
         self._skipped += 1
         if self._skipped == MOST_SKIPPED:
             raise RecipeError(f"the loss is {loss} in step {step}, and was not usable in the steps before; {BURST}.")
@@ -214,10 +236,7 @@ class Trainer:
         if not losses or not self._writes:
             losses.clear()
             return
-        present = _copy(self.network)
-        self.network.load_state_dict(self.average)
-        quality, preview = validate(self.student, self.probes, self.device, self.dtype)
-        self.network.load_state_dict(present)
+        quality, preview = self._quality(self.average)
         if not self.best and math.isnan(quality):
             raise RecipeError(f"the validation gives NaN after step {self.progress.step}; {BURST}.")
         if quality > self.progress.best:
@@ -229,6 +248,15 @@ class Trainer:
         monitor.advance(self.recipe.schedule.fraction(row[0], row[1]), preview)
         if on_row is not None:
             on_row(*row)
+
+    def _quality(self, state: Mapping[str, Tensor]) -> tuple[float, Tensor]:
+        """PSNR and preview of these weights. The present ones come back even if it is interrupted: they are saved."""
+        present = _copy(self.network)
+        try:
+            self.network.load_state_dict(state)
+            return validate(self.student, self.probes, self.device, self.dtype)
+        finally:
+            self.network.load_state_dict(present)
 
     def _save(self) -> float:
         if self.folder is not None and self._writes:

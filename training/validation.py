@@ -15,14 +15,21 @@ from ..imaging.level import Level
 from ..imaging.metrics import psnr
 from ..imaging.randomness import generator
 from ..models.adapters import predict_clean
+from ..models.contract import Spec
 from .objectives import Student
 from .pictures import PictureStore, pair_files, picture_files
-from .recipe import NoisePart, Recipe
+from .recipe import NoisePart, Recipe, RecipeError
 from .recipe_parts import SMALLEST_CROP
 from .samples import make_noisy, under
 
 VALIDATION_STEP = 1 << 40
 """A step number that training never reaches: validation has noise of its own."""
+
+
+ENOUGH = 5
+"""This many times the validation pictures must be there before they are held out of training."""
+OWN_NOISE = ("ddpm", "score_matching")
+"""Objectives that put noise of their own on the clean pictures."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +52,34 @@ def fingerprint(probes: Sequence[Probe]) -> str:
 
 def probes_from_folders(recipe: Recipe, root: Path | None = None) -> list[Probe]:
     """The recipe's validation pictures: evenly spread over the folders, cut to their centres."""
-    plan, store = recipe.validation, PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
-    clean = [path for folder in plan.clean or recipe.data.clean for path in picture_files(under(root, folder))]
+    plan, store = recipe.validation, _store(recipe)
     pairs = [pair for folder in plan.pairs or recipe.data.pairs for pair in pair_files(under(root, folder))]
-
-    chosen = _spread(clean, plan.pictures, lambda path: store.usable(path, SMALLEST_CROP))
-    probes = probes_from_pictures(recipe, [store.read(path) for path in chosen])
+    probes = probes_from_pictures(recipe, [store.read(path) for path in _chosen(recipe, root, store)])
     for noisy, target in _spread(pairs, plan.pictures, lambda pair: store.usable_pair(pair[0], pair[1], SMALLEST_CROP)):
         probes.append(Probe(centre(store.read(noisy), plan.crop), centre(store.read(target), plan.crop), None))
     return probes
+
+
+def held_out(recipe: Recipe, root: Path | None = None) -> set[Path]:
+    """The clean pictures that are measured on and must not be learnt from; see `Validation`."""
+    plan = recipe.validation
+    if not plan.held_out or len(_clean_files(recipe, root)) < ENOUGH * plan.pictures:
+        return set()
+    return set(_chosen(recipe, root, _store(recipe)))
+
+
+def _store(recipe: Recipe) -> PictureStore:
+    return PictureStore(recipe.data.cache_mib << 20, recipe.data.gray)
+
+
+def _clean_files(recipe: Recipe, root: Path | None) -> list[Path]:
+    folders = recipe.validation.clean or recipe.data.clean
+    return [path for folder in folders for path in picture_files(under(root, folder))]
+
+
+def _chosen(recipe: Recipe, root: Path | None, store: PictureStore) -> list[Path]:
+    files = _clean_files(recipe, root)
+    return _spread(files, recipe.validation.pictures, lambda path: store.usable(path, SMALLEST_CROP))
 
 
 def _spread(items: Sequence, count: int, usable: Callable[..., bool]) -> list:
@@ -65,15 +91,22 @@ def _spread(items: Sequence, count: int, usable: Callable[..., bool]) -> list:
 
 
 def probes_from_pictures(recipe: Recipe, pictures: Sequence[np.ndarray]) -> list[Probe]:
-    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds."""
+    """Clean pictures [H,W,C] with Gaussian noise of the recipe's validation sigma, and with its other kinds.
+
+    Where training knows no Gaussian noise, it says nothing: then the other kinds alone, or what is trained on.
+    """
     plan, probes = recipe.validation, []
+    white = not recipe.noise or any(part.kind == "gaussian" for part in recipe.noise)
+    mixtures = [[part] for part in plan.noise] or ([] if white else [recipe.noise])
     for number, picture in enumerate(pictures):
         clean = centre(picture, plan.crop)
-        noise = generator(recipe.seed, VALIDATION_STEP, number).standard_normal(tuple(clean.shape), dtype=np.float32)
-        probes.append(Probe(clean + torch.from_numpy(noise) * (plan.sigma / 255), clean, plan.sigma / 255))
-        for kind, part in enumerate(plan.noise):
+        if white:
+            random = generator(recipe.seed, VALIDATION_STEP, number)
+            noise = torch.from_numpy(random.standard_normal(tuple(clean.shape), dtype=np.float32))
+            probes.append(Probe(clean + noise * (plan.sigma / 255), clean, plan.sigma / 255))
+        for kind, mixture in enumerate(mixtures):
             random = generator(recipe.seed, VALIDATION_STEP + 1 + kind, number)
-            probes.append(noisy_probe(clean, [part], random))
+            probes.append(noisy_probe(clean, mixture, random))
     return probes
 
 
@@ -109,3 +142,18 @@ def validate(
     finally:
         student.network.train(was_training)
     return float(np.mean(values)), preview
+
+
+def check_sigma(recipe: Recipe, spec: Spec, probes: Sequence[Probe]) -> None:
+    """A network that must be told sigma can neither learn from nor be measured on noise that has none.
+
+    Raises:
+        RecipeError: it would have to.
+    """
+    known = not recipe.data.pairs and all(part.kind == "gaussian" for part in recipe.noise)
+    known = known or recipe.objective in OWN_NOISE
+    if spec.needs_sigma and not (known and all(probe.sigma is not None for probe in probes)):
+        raise RecipeError(
+            f"{spec.name} must be told sigma, which only Gaussian noise has; give clean pictures without pairs and the "
+            "noise 'gaussian' alone, or take a blind network."
+        )
