@@ -40,6 +40,9 @@ def current_picture(state: State) -> Tensor:
 
 def describe(state: State) -> str:
     """Step number and noise level in words."""
+    words = f"step {state.step} of {state.steps}"
     sigma = state.scheduler.view(state)[1].sigma
-    noise = "" if sigma is None else f" · sigma {SIGMA_SCALE * float(torch.as_tensor(sigma).mean()):.4g}"
-    return f"step {state.step} of {state.steps}{noise}"
+    if sigma is None:
+        return words
+    level = SIGMA_SCALE * float(torch.as_tensor(sigma).mean())
+    return f"{words} · sigma {level:{'.4g' if level < 9999.5 else '.0f'}}"

@@ -10,11 +10,12 @@ import node_calls
 import pytest
 import torch
 from realdenoise.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from realdenoise.nodes.scheduler_base import SchedulerNode
 
 NODES = sorted(NODE_CLASS_MAPPINGS)
 IMAGE_NODES = [name for name in NODES if node_calls.takes_only_images(name)]
 SNAPSHOT = Path(__file__).with_name("node_snapshot.json")
-HELP = Path(__file__).resolve().parents[1] / "web" / "docs"
+WEB = Path(__file__).resolve().parents[1] / "web"
 UPDATE = "REALDENOISE_UPDATE_SNAPSHOT"
 SLOW = {"RealDenoiseTrainDenoiser", "RealDenoiseZeroShot"}
 
@@ -41,7 +42,7 @@ def test_every_input_and_output_is_explained(node_id):
 
 @pytest.mark.parametrize("node_id", NODES)
 def test_every_node_has_a_help_page(node_id):
-    page = (HELP / f"{node_id}.md").read_text(encoding="utf-8")
+    page = (WEB / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {NODE_DISPLAY_NAME_MAPPINGS[node_id].split(' (')[0]}") and len(page) > 200
 
 
@@ -143,3 +144,17 @@ def test_saved_workflows_keep_their_meaning():
         for name, entry in node["inputs"].items():
             assert inputs[name]["type"] == entry["type"] and inputs[name].get("default") == entry.get("default"), name
             assert set(entry.get("options", [])) <= set(inputs[name].get("options", [])), f"{node_id}.{name}"
+
+
+def test_the_editor_shows_every_line_that_no_output_carries():
+    """Charts of schedulers say in their titles what their lines say."""
+    script = (WEB / "js" / "realdenoise.js").read_text(encoding="utf-8")
+    shown = re.search(r"const TELLING = new Set\((.*?)\);", script, re.DOTALL)
+    assert shown is not None
+    others = {node_id: cls for node_id, cls in NODE_CLASS_MAPPINGS.items() if "STRING" not in cls.RETURN_TYPES}
+    silent = {
+        node_id
+        for node_id, cls in others.items()
+        if not issubclass(cls, SchedulerNode) and " answer(" in inspect.getsource(cls)
+    }
+    assert {f"RealDenoise{name}" for name in re.findall(r'"(\w+)"', shown[1])} == silent

@@ -7,6 +7,7 @@ import torch
 from loop_graphs import SCHEDULERS, Look, Shrink, api, begun, by_hand, executor, round_of, whole
 from realdenoise.imaging.level import DenoiseError
 from realdenoise.nodes import NODE_CLASS_MAPPINGS
+from realdenoise.nodes.states import describe
 from realdenoise.schedulers import DDIMScheduler
 from realdenoise.schedulers.loop import run_loop
 
@@ -185,3 +186,12 @@ def test_condition_denoiser_equals_the_formula_wired_by_hand():
         state = [f"s{n}", 0]
     runner = executor(graph)
     assert torch.equal(runner.output("s3", 1), runner.output("loop"))
+
+
+def test_a_state_is_described_in_plain_numbers():
+    """Pure noise has a sigma of tens of thousands on the 0–255 scale."""
+    state = DDIMScheduler(steps=3).start_from_noise((1, 3, 8, 8), seed=0)
+    sigma = 255 * float(state.scheduler.view(state)[1].sigma)
+    assert sigma > 10_000 and describe(state) == f"step 0 of 3 · sigma {sigma:.0f}"
+    noisy = DDIMScheduler(steps=3).start(torch.full((1, 3, 8, 8), 0.5), sigma=25 / 255, seed=0)
+    assert describe(noisy).startswith("step 0 of ") and "e" not in describe(noisy).split("sigma")[1]

@@ -4,7 +4,7 @@ import json
 import urllib.error
 
 import pytest
-from browser import FRESH, change, open_workflow, run, widgets
+from browser import FRESH, change, make_small, open_workflow, run, widgets
 from comfyui_calls import get_text
 
 TEXTS = """() => Object.fromEntries(app.graph.nodes.filter((node) => node.type.startsWith("RealDenoise"))
@@ -23,6 +23,16 @@ CHOOSE = """(name) => {
   widget.value = name;
   widget.callback?.(name, app.canvas, node);
 }"""
+GROUP = """async () => {
+  app.canvas.deselectAll();
+  for (const id of [5, 6]) app.canvas.select(app.graph.getNodeById(id));
+  await app.extensionManager.command.execute("Comfy.Graph.ConvertToSubgraph");
+  await new Promise((done) => setTimeout(done, 500));
+}"""
+INSIDE = """() => app.graph.nodes.find((node) => node.subgraph).subgraph.nodes
+  .map((node) => node.widgets?.find(({ name }) => name === "realdenoise_text")?.element.textContent)"""
+SPILT = """() => [...document.querySelectorAll(".dom-widget > .realdenoise-text")]
+  .map((box) => box.offsetHeight - box.parentElement.clientHeight).filter((pixels) => pixels > 0)"""
 
 
 def card(comfyui, name: str) -> str:
@@ -105,10 +115,38 @@ def test_nodes_that_are_spared_their_run_answer_as_before(comfyui, page):
     page.wait_for_function(f"({PICTURES}).length === 2")
     again = page.evaluate(TEXTS)
     assert set(again) == set(texts) and again == texts
+    assert page.evaluate(SPILT) == [], "text over what is below it"
     page.evaluate("sessionStorage.clear()")
     comfyui.reload_editor(page)  # all that is left is what the server knows
     page.evaluate("content => app.loadGraphData(content, true, true, 'later')", content)
     assert run(page) == "success"
     page.wait_for_function(f"({PICTURES}).length === 2")
     page.wait_for_function(f"(count) => Object.keys(({TEXTS})()).length === count", arg=len(texts))
+    assert page.evaluate(TEXTS) == texts
+
+
+def test_a_node_that_is_moved_into_a_subgraph_answers_as_before(page):
+    fresh_photo(page)
+    assert run(page) == "success"
+    before = page.evaluate(TEXTS)
+    page.evaluate(GROUP)
+    assert run(page) == "success"
+    page.wait_for_function(
+        f"(texts) => texts.every((text) => ({INSIDE})().includes(text))", arg=[before["5"], before["6"]]
+    )
+
+
+def test_steps_and_classes_are_told_and_charts_are_back_when_spared(page):
+    open_workflow(page, "guidance")
+    make_small(page, "guidance")
+    content = page.evaluate("app.graph.serialize()")
+    assert run(page) == "success"
+    texts = page.evaluate(TEXTS)
+    assert texts["12"] == "class 5 (textured green)" and texts["27"].startswith("step 1 of 2 · sigma ")
+    assert page.evaluate(SPILT) == []
+    del content["id"]
+    page.evaluate("content => app.loadGraphData(content, true, true, 'again')", content)
+    assert page.evaluate("app.nodeOutputs[3]") is None
+    assert run(page) == "success"
+    page.wait_for_function("app.nodeOutputs[3]?.images?.length === 1")
     assert page.evaluate(TEXTS) == texts

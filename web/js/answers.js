@@ -8,7 +8,7 @@ const MOST_RUNS = 50;
 
 /** Key → answer, the oldest first; kept while the browser's tab lives, because the pictures live no longer either. */
 const answers = new Map(stored());
-/** Id of a run → {graph, prompt}: which workflow it is of, and the nodes that were sent. */
+/** Id of a run → {workflow, prompt}: as it was on the screen, and the nodes that were sent. */
 const runs = new Map();
 let started;
 let sent;
@@ -43,9 +43,20 @@ function put(key, answer) {
   answers.set(key, answer);
 }
 
-const rootId = () => (app.rootGraph ?? app.graph)?.id;
-const rootPlace = (graph, id) => `${graph}/${graph}/${id}`;
-const place = (node) => `${rootId()}/${node.graph?.id}/${node.id}`;
+const root = () => app.rootGraph ?? app.graph;
+const place = (node) => `${root()?.id}/${node.graph?.id}/${node.id}`;
+
+/** The place of a node of a run, whose id "9:5" is node 5 in the subgraph that node 9 stands for; or undefined. */
+function placeIn(workflow, id) {
+  const around = id.split(":");
+  const own = around.pop();
+  let graph = workflow;
+  for (const each of around) {
+    const kind = graph?.nodes?.find((node) => String(node.id) === each)?.type;
+    graph = workflow.definitions?.subgraphs?.find((subgraph) => subgraph.id === kind);
+  }
+  return graph?.id && `${workflow.id}/${graph.id}/${own}`;
+}
 
 /** The last answer of a node on the screen, or undefined. */
 export const recall = (node) => answers.get(place(node));
@@ -62,25 +73,31 @@ export function forget(node) {
 
 /** Whether what runs now is the workflow on the screen; another one has nodes of the same numbers. */
 export function runsHere() {
-  const graph = runOf(started)?.graph;
-  return !graph || graph === rootId();
+  const graph = runOf(started)?.workflow?.id;
+  return !graph || graph === root()?.id;
 }
 
-/** A number for everything that a node's answer depends on, as ComfyUI's cache sees it. */
+/** A number for everything that a node's answer depends on, as ComfyUI's cache sees it: whatever the nodes' ids are. */
 function signature(prompt, id) {
-  const needed = new Set([id]);
-  for (const each of needed) {
-    for (const value of Object.values(prompt[each]?.inputs ?? {})) {
-      if (Array.isArray(value) && value[0] in prompt) needed.add(String(value[0]));
-    }
+  const numbers = new Map([[id, 0]]);
+  const numbered = (value) => {
+    if (!Array.isArray(value) || !(value[0] in prompt)) return value;
+    const source = String(value[0]);
+    if (!numbers.has(source)) numbers.set(source, numbers.size);
+    return { from: numbers.get(source), output: value[1] };
+  };
+  const needed = [];
+  for (const each of numbers.keys()) {
+    const { class_type, inputs } = prompt[each];
+    needed.push([class_type, Object.entries(inputs ?? {}).map(([name, value]) => [name, numbered(value)])]);
   }
-  const text = JSON.stringify([...needed].sort().map((each) => [each, prompt[each]?.class_type, prompt[each]?.inputs]));
+  const text = JSON.stringify(needed);
   let [low, high] = [0xdeadbeef, 0x41c6ce57];
   for (let i = 0; i < text.length; i++) {
     low = Math.imul(low ^ text.charCodeAt(i), 2654435761);
     high = Math.imul(high ^ text.charCodeAt(i), 1597334677);
   }
-  return `${id}:${low >>> 0}:${high >>> 0}`;
+  return `${low >>> 0}:${high >>> 0}`;
 }
 
 function note({ prompt_id, node, display_node, output }, prefix) {
@@ -88,7 +105,8 @@ function note({ prompt_id, node, display_node, output }, prefix) {
   const run = runOf(prompt_id);
   if (!output || !run?.prompt?.[id]?.class_type.startsWith(prefix)) return;
   put(signature(run.prompt, id), output);
-  if (run.graph && run.graph !== rootId()) put(rootPlace(run.graph, id), output);
+  const behind = run.workflow && run.workflow.id !== root()?.id && placeIn(run.workflow, id);
+  if (behind) put(behind, output);
   save();
 }
 
@@ -103,32 +121,33 @@ async function learn(prefix) {
   }
 }
 
-/** Nodes that ComfyUI spares their run send no answer: theirs is what the same node answered to the same inputs. */
-async function bringBack({ prompt_id, nodes }, prefix, show) {
+/**
+ * Nodes that ComfyUI spares their run send no answer: theirs is what the same node answered to the same inputs. It is
+ * told as the server would tell it, so that ComfyUI's own previews of pictures are there again, too.
+ */
+async function bringBack({ prompt_id, nodes }, prefix) {
   const run = runOf(prompt_id);
-  const spared = (nodes ?? []).filter((id) => run?.prompt?.[id]?.class_type.startsWith(prefix));
-  if (!learnt && spared.some((id) => !answers.has(signature(run.prompt, String(id))))) await learn(prefix);
+  const spared = (nodes ?? []).map(String).filter((id) => run?.prompt?.[id]?.class_type.startsWith(prefix));
+  if (!learnt && spared.some((id) => !answers.has(signature(run.prompt, id)))) await learn(prefix);
   for (const id of spared) {
-    const answer = answers.get(signature(run.prompt, String(id)));
-    if (!answer) continue;
-    put(rootPlace(run.graph ?? rootId(), id), answer);
-    const node = runsHere() && (app.rootGraph ?? app.graph).getNodeById(Number(id));
-    if (node) show(node, answer);
+    const output = answers.get(signature(run.prompt, id));
+    const detail = { prompt_id, node: id, display_node: id, output };
+    if (output && runsHere()) api.dispatchEvent(new CustomEvent("executed", { detail }));
+    else if (output) note(detail, prefix);
   }
-  save();
 }
 
-/** Starts to listen. prefix: of the nodes whose answers count. show: called with a node and its answer from before. */
-export function watch(prefix, show) {
+/** Starts to listen. prefix: of the nodes whose answers count. */
+export function watch(prefix) {
   const queuePrompt = api.queuePrompt;
   api.queuePrompt = async function (number, data, ...rest) {
-    const run = (sent = { graph: data?.workflow?.id, prompt: data?.output });
+    const run = (sent = { workflow: data?.workflow, prompt: data?.output });
     const queued = await queuePrompt.call(this, number, data, ...rest);
     runs.set(queued?.prompt_id, run);
     cut(runs, MOST_RUNS);
     return queued;
   };
   api.addEventListener("execution_start", ({ detail }) => (started = detail?.prompt_id));
-  api.addEventListener("execution_cached", ({ detail }) => bringBack(detail, prefix, show));
+  api.addEventListener("execution_cached", ({ detail }) => bringBack(detail, prefix));
   api.addEventListener("executed", ({ detail }) => note(detail, prefix));
 }

@@ -4,9 +4,17 @@ import { api } from "../../../scripts/api.js";
 import { forget, recall, remember, runsHere, watch } from "./answers.js";
 
 const PREFIX = "RealDenoise";
+/** Nodes with lines of their own that no output carries. */
+const TELLING = new Set(
+  ["ConditionDenoiser", "DamageMask", "KnownPixels", "LoopClose", "PredictClean", "SchedulerStep", "StartDenoising"].map(
+    (name) => PREFIX + name,
+  ),
+);
 const LINE = 16;
 const LETTER = 6.7;
 const MOST_LINES = 10;
+/** Free on each side of an element on the classic canvas. */
+const MARGIN = 6;
 const SLIDER_HEIGHT = 240;
 const DIFFERENCE_GAIN = 4;
 const STYLE = `
@@ -59,6 +67,7 @@ function addWidget(node, name, shown, getMinHeight, getMaxHeight) {
   const widget = node.addDOMWidget(name, name, shown, {
     serialize: false,
     hideOnZoom: false,
+    margin: MARGIN,
     getMinHeight,
     getMaxHeight,
     getValue: () => undefined,
@@ -84,11 +93,15 @@ function textHeight(node, text) {
 
 function addText(node) {
   const box = element("div", "realdenoise-text");
-  const height = () => textHeight(node, box.textContent);
+  const height = () => {
+    const inside = textHeight(node, box.textContent);
+    box.style.minHeight = `${inside}px`;
+    return inside && inside + 2 * MARGIN;
+  };
   addWidget(node, "realdenoise_text", box, height, height);
   node.realdenoiseText = (text) => {
     box.textContent = text;
-    box.style.minHeight = `${textHeight(node, text)}px`;
+    height();
     grow(node);
   };
 }
@@ -179,7 +192,7 @@ app.registerExtension({
   name: "RealDenoise.Results",
   init() {
     element("style", "", document.head).textContent = STYLE;
-    watch(PREFIX, show);
+    watch(PREFIX);
   },
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!nodeData.name.startsWith(PREFIX)) return;
@@ -189,7 +202,7 @@ app.registerExtension({
     nodeType.prototype.onNodeCreated = function () {
       created?.call(this);
       if ("before" in inputs && "after" in inputs) addSlider(this);
-      if (nodeData.output?.includes("STRING")) addText(this);
+      if (nodeData.output?.includes("STRING") || TELLING.has(nodeData.name)) addText(this);
       const showUnasked = nodeData.name === `${PREFIX}LoadDenoiser` ? addCard(this) : undefined;
       // A node that is loaded or pasted gets its number and values after this.
       queueMicrotask(() => {
