@@ -21,6 +21,7 @@ from .contract import Spec
 from .inference import InferenceNetwork
 from .placement import Placement
 from .precision import pick_dtype, why_slow
+from .streamed import spec_of
 from .tile_queue import SMALLEST_TILE, TileQueue
 from .tile_side import best_sides, pixel_bytes
 
@@ -140,7 +141,7 @@ class NetworkDenoiser:
         if isinstance(level.sigma, Tensor) and level.sigma.shape[-2:] != (1, 1):
             level = replace(level, sigma=torch.cat([level.sigma[..., rows, columns] for rows, columns in places]))
         height, width = group[0].window
-        network = self.placement.ready(len(group) * height * width * pixel_bytes(self.spec, self.dtype))
+        network = self.placement.ready(len(group) * height * width * pixel_bytes(self._lean(), self.dtype))
         clean = self._forward(self._inference.prepared(network), windows, level, self.dtype)
         where = f"at row {places[0][0].start}, column {places[0][1].start}"
         if self.dtype != torch.float32 and not torch.isfinite(clean).all():
@@ -174,4 +175,8 @@ class NetworkDenoiser:
         free = self.placement.free_bytes()
         if self.spec.global_statistics and height * width * pixel_bytes(self.spec, self.dtype) <= free / 2:
             return height, width
-        return best_sides(self.spec, self._halo(), self.placement.device, self.dtype, free, height, width)
+        return best_sides(self._lean(), self._halo(), self.placement.device, self.dtype, free, height, width)
+
+    def _lean(self) -> Spec:
+        """The spec of the form in which the network runs."""
+        return spec_of(self._inference.watched(), self.spec)

@@ -27,7 +27,7 @@ def test_nothing_changes_but_the_rounding(height, width, batch_norm, plainly):
             torch.nn.init.normal_(layer.bias)  # so that some features are never zero, and some always
     convolutions = plain_convolutions(chain)
     twin = CentredChain(convolutions, probe_for(convolutions), torch.float32)
-    for layer in twin.layers:
+    for layer in twin.chain.layers:
         layer.fuses &= not plainly
     picture = torch.rand(2, 4, height, width)
     with torch.no_grad():

@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..centred import CentredChain
 from ..fused import fused, is_plain
 from ..registry import StateDict, Weights
+from ..streamed import StreamedChain
 
 PREFIX = "model."
 LAST_LAYER = 0.01
@@ -25,11 +26,13 @@ class ConvolutionChain(nn.Sequential):
     """Convolutions with batch norms and ReLUs between them."""
 
     def fused_twin(self, dtype: torch.dtype) -> nn.Module:
-        """See `models.fused`; in bfloat16 with centred features, see `models.centred`."""
-        convolutions = plain_convolutions(self) if dtype == torch.bfloat16 else None
-        if convolutions is not None:
+        """See `models.fused` and `models.streamed`; in bfloat16 with centred features, see `models.centred`."""
+        convolutions = plain_convolutions(self)
+        if convolutions is None:
+            return fused(nn.Sequential(*self), dtype)
+        if dtype == torch.bfloat16:
             return CentredChain(convolutions, probe_for(convolutions), dtype)
-        return fused(nn.Sequential(*self), dtype)
+        return StreamedChain.of(convolutions, dtype)
 
 
 def plain_convolutions(chain: ConvolutionChain) -> list[nn.Conv2d] | None:
