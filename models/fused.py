@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from .contract import Spec
 from .precision import cpu_has_bf16
 
 
@@ -22,6 +23,20 @@ class Fusible(Protocol):
     def fused_twin(self, dtype: torch.dtype) -> nn.Module:
         """The twin that works in `dtype`, with weights of its own; called with the same arguments."""
         ...
+
+
+@runtime_checkable
+class Lean(Protocol):
+    """A module of a twin that takes less memory than the network's own."""
+
+    def lean(self, spec: Spec) -> Spec:
+        """`spec` of the whole network with the memory that it takes with this module in it."""
+        ...
+
+
+def lean_spec(network: nn.Module, spec: Spec) -> Spec:
+    """`spec` with the memory that its network or twin really takes."""
+    return next((module.lean(spec) for module in network.modules() if isinstance(module, Lean)), spec)
 
 
 def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:

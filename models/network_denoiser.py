@@ -18,10 +18,10 @@ from ..monitor import Monitor
 from .adapters import predict_clean
 from .channels import fit_channels, restore_channels
 from .contract import Spec
+from .fused import lean_spec
 from .inference import InferenceNetwork
 from .placement import Placement
 from .precision import pick_dtype, why_slow
-from .streamed import spec_of
 from .tile_queue import SMALLEST_TILE, TileQueue
 from .tile_side import best_sides, pixel_bytes
 
@@ -179,4 +179,4 @@ class NetworkDenoiser:
 
     def _lean(self) -> Spec:
         """The spec of the form in which the network runs."""
-        return spec_of(self._inference.watched(), self.spec)
+        return lean_spec(self._inference.watched(), self.spec)

@@ -76,6 +76,10 @@ class StreamedChain(nn.Module):
         """[B,in,H,W] in the layers' dtype → [B,out,H,W]."""
         return torch.cat([torch.cat(list(self._strips(picture)), dim=2) for picture in x.split(1)])
 
+    def lean(self, spec: Spec) -> Spec:
+        """What pictures themselves take is all that grows with them."""
+        return replace(spec, activation_bytes=32 * spec.channels, map_bytes=1)
+
     def _strips(self, x: Tensor) -> Iterator[Tensor]:
         """The rows of the answer to one picture; all strips but the last are equally high."""
         height, width = x.shape[-2:]
@@ -119,10 +123,3 @@ def weight_and_bias(convolution: nn.Conv2d) -> tuple[Tensor, Tensor]:
     """Both in float32, the bias zero where it has none."""
     weight, bias = convolution.weight.detach().float(), convolution.bias
     return weight, weight.new_zeros(len(weight)) if bias is None else bias.detach().float()
-
-
-def spec_of(network: nn.Module, spec: Spec) -> Spec:
-    """`spec`, with the memory that its network takes where rows stream through it: that of pictures alone."""
-    if not any(isinstance(module, StreamedChain) for module in network.modules()):
-        return spec
-    return replace(spec, activation_bytes=32 * spec.channels, map_bytes=1)

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdenoise.imaging.level import Level
 from realdenoise.models import streamed
-from realdenoise.models.fused import can_fuse, fused
+from realdenoise.models.fused import can_fuse, fused, lean_spec
 from realdenoise.models.loader import load_denoiser
 from realdenoise.models.networks.convolution_chain import ChainShape
 from realdenoise.models.networks.dncnn import DnCNN
 from realdenoise.models.networks.fdncnn import FDnCNN
-from realdenoise.models.streamed import StreamedChain, spec_of
+from realdenoise.models.streamed import StreamedChain
 from realdenoise.monitor import Monitor
 
 CPU = torch.device("cpu")
@@ -55,9 +55,9 @@ def test_strips_are_as_high_as_the_cache_allows():
 def test_a_picture_is_one_tile_where_whole_layers_would_need_many(tmp_path):
     network = FDnCNN(depth=3, width=96)
     placed = load_denoiser("dncnn_color_blind", device="cpu", precision="fp32")
-    assert spec_of(network, placed.spec) == placed.spec
+    assert lean_spec(network, placed.spec) == placed.spec
     assert (
-        spec_of(fused(network.eval(), torch.float32), placed.spec).activation_bytes < placed.spec.activation_bytes / 4
+        lean_spec(fused(network.eval(), torch.float32), placed.spec).activation_bytes < placed.spec.activation_bytes / 4
     )
     monitor, picture = Monitor(), torch.rand(1, 3, 40, 1500)
     whole = placed(picture, Level(), monitor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -75,6 +76,10 @@ class FusedBlocks(nn.Module):
             kernels = block.conv1.weight.float() * scale[:, None, None, None]
             second(first(x, weight=kernels), onto=x)
         return x
+
+    def lean(self, spec: Spec) -> Spec:
+        """See `models.fused.Lean`; 289 of 512 bytes per pixel were measured."""
+        return replace(spec, activation_bytes=5 * spec.activation_bytes // 8)
 
 
 class Stage(nn.Module):
