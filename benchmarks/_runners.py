@@ -159,7 +159,7 @@ def quality(runner, name, function, denoiser):
     noisy, clean = (picture[:, :CROP, :CROP].contiguous() for picture in photograph(1.0))
     noisy = noisy.clamp(0, 1)
     whole = exact(name, noisy)
-    result = function(noisy)
+    result = function(noisy).clamp(0, 1)  # not all runners do it themselves
     told_otherwise = runner in ("comfyui", "spandrel") and name == "drunet"  # spandrel fixes its sigma at 15
     lost = float("nan") if told_otherwise else float(realdenoise.psnr(clean, whole) - realdenoise.psnr(clean, result))
     if denoiser is not None:  # at equal precision: only the seams differ
