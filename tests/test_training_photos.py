@@ -1,11 +1,17 @@
 """Training on photographs of one's own: nothing else goes into the weights."""
 
+import threading
+
 import pytest
+import torch
 from realdenoise.cli import main
 from realdenoise.models.loader import load_denoiser
+from realdenoise.training import samples
+from realdenoise.training.pictures import PictureStore
 from realdenoise.training.recipe import bundled_recipes, load_recipe
 from realdenoise.training.run import from_photos
-from tiny_training import make_pictures
+from realdenoise.training.samples import FolderSource
+from tiny_training import make_pictures, recipe
 
 RECIPE = """
 name = "own"
@@ -57,3 +63,17 @@ def test_the_command_learns_from_that_folder_alone(tmp_path, capsys):
     card = load_denoiser(tmp_path / "run" / "own.safetensors", device="cpu").spec.card
     assert card["data"] == "pictures" and "teacher" not in card and "started from" not in card
     assert "3 steps" in capsys.readouterr().out
+
+
+def test_pictures_are_decoded_side_by_side_and_batches_stay_the_same(tmp_path, monkeypatch):
+    root = make_pictures(tmp_path)
+    plan = recipe(data={"clean": ["pictures"], "crop": 32, "batch": 6, "cache_mib": 0})
+    monkeypatch.setattr(samples, "MOST_READERS", 1)
+    alone = FolderSource(plan, root).batch(3)
+    monkeypatch.setattr(samples, "MOST_READERS", 3)
+    monkeypatch.setattr(samples.os, "cpu_count", lambda: 8)
+    together, read = threading.Barrier(3, timeout=20), PictureStore.read
+    source = FolderSource(plan, root)
+    monkeypatch.setattr(PictureStore, "read", lambda *words: together.wait() is None or read(*words))
+    batch = source.batch(3)
+    assert torch.equal(alone.noisy, batch.noisy) and torch.equal(alone.clean, batch.clean)

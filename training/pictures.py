@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,7 +21,7 @@ UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.De
 
 @dataclass
 class PictureStore:
-    """Decoded pictures [H,W,C] uint8 by path, at most `limit` bytes of them kept.
+    """Decoded pictures [H,W,C] uint8 by path, at most `limit` bytes of them kept; several threads may ask at once.
 
     skipped: what could not be used, with the reason.
     """
@@ -30,6 +31,7 @@ class PictureStore:
     skipped: dict[str, str] = field(default_factory=dict)
     _kept: dict[Path, np.ndarray] = field(default_factory=dict)
     _bytes: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def read(self, path: Path) -> np.ndarray:
         """The picture; raises one of UNREADABLE."""
@@ -39,9 +41,10 @@ class PictureStore:
             picture = _eight_bits(path) if file.mode.startswith(DEEP_GRAY) else file
             pixels = np.asarray(picture.convert("L" if self.gray else "RGB"))
         pixels = pixels[..., None] if self.gray else pixels
-        if self._bytes + pixels.nbytes <= self.limit:
-            self._kept[path] = pixels
-            self._bytes += pixels.nbytes
+        with self._lock:
+            if path not in self._kept and self._bytes + pixels.nbytes <= self.limit:
+                self._kept[path] = pixels
+                self._bytes += pixels.nbytes
         return pixels
 
     def usable(self, path: Path, smallest: int) -> bool:

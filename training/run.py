@@ -124,7 +124,7 @@ def _check_place(recipe: Recipe, root: Path | None, out: Path) -> None:
 
 
 def _tell_skipped(skipped: Mapping[str, str], file: Path) -> None:
-    lines = "".join(f"{path}: {reason}\n" for path, reason in skipped.items())
+    lines = "".join(f"{path}: {reason}\n" for path, reason in sorted(skipped.items()))
     with writing(file) as temporary:
         temporary.write_text(lines or "nothing was skipped\n", encoding="utf-8")
     if skipped:

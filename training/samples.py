@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +19,9 @@ from ..imaging.noise import NOISE_KINDS
 from ..imaging.randomness import generator
 from .pictures import PictureStore, pair_files, picture_files
 from .recipe import NoisePart, Recipe, RecipeError, check_pairs_suffice
+
+MOST_READERS = 8
+"""Threads that decode pictures; those beyond the recipe's `cache_mib` are decoded for every crop."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,12 @@ class FolderSource:
         self.skipped = self._store.skipped
         clean = [path for folder in data.clean for path in picture_files(under(root, folder))]
         pairs = [pair for folder in data.pairs for pair in pair_files(under(root, folder))]
-        self._clean = [path for path in clean if path not in without and self._store.usable(path, data.crop)]
-        self._pairs = [pair for pair in pairs if self._store.usable_pair(*pair, data.crop)]
+        self._readers = ThreadPoolExecutor(min(MOST_READERS, os.cpu_count() or 1))
+        clean = [path for path in clean if path not in without]
+        self._clean = self._that(clean, lambda path: self._store.usable(path, data.crop))
+        self._pairs = self._that(pairs, lambda pair: self._store.usable_pair(pair[0], pair[1], data.crop))
         if not (self._clean or self._pairs):
-            file, reason = next(iter(self.skipped.items()))
+            file, reason = min(self.skipped.items())
             raise RecipeError(
                 f"no usable picture in {', '.join((*data.clean, *data.pairs))}, {len(self.skipped)} skipped, as {file} "
                 f"({reason}); give others, or a smaller data.crop."
@@ -84,7 +93,11 @@ class FolderSource:
 
     def batch(self, step: int) -> Batch:
         """The batch of one step."""
-        return collate([self._sample(step, index) for index in self._indices])
+        return collate(list(self._readers.map(partial(self._sample, step), self._indices)))
+
+    def _that(self, items: list, fit: Callable[[Any], bool]) -> list:
+        """Those of the pictures or pairs that `fit`, which decodes them."""
+        return list(compress(items, list(self._readers.map(fit, items))))
 
     def _sample(self, step: int, index: int) -> Sample:
         random, data = generator(self._recipe.seed, step, index), self._recipe.data
