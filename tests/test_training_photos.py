@@ -2,8 +2,10 @@
 
 import threading
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from realdenoise.cli import main
 from realdenoise.models.loader import load_denoiser
 from realdenoise.training import samples
@@ -77,3 +79,12 @@ def test_pictures_are_decoded_side_by_side_and_batches_stay_the_same(tmp_path, m
     monkeypatch.setattr(PictureStore, "read", lambda *words: together.wait() is None or read(*words))
     batch = source.batch(3)
     assert torch.equal(alone.noisy, batch.noisy) and torch.equal(alone.clean, batch.clean)
+
+
+def test_a_turned_picture_is_seen_upright(tmp_path):
+    upright = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, axis=2)
+    turned = Image.fromarray(np.rot90(upright).copy())  # a quarter to the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown a quarter to the right
+    turned.save(tmp_path / "photo.png", exif=exif)
+    assert np.array_equal(PictureStore(1 << 20).read(tmp_path / "photo.png"), upright)

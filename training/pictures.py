@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..imaging.files import load_picture
 from .recipe import RecipeError
@@ -38,7 +38,7 @@ class PictureStore:
         if path in self._kept:
             return self._kept[path]
         with Image.open(path) as file:
-            picture = _eight_bits(path) if file.mode.startswith(DEEP_GRAY) else file
+            picture = _eight_bits(path) if file.mode.startswith(DEEP_GRAY) else ImageOps.exif_transpose(file)
             pixels = np.asarray(picture.convert("L" if self.gray else "RGB"))
         pixels = pixels[..., None] if self.gray else pixels
         with self._lock:
