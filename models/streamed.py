@@ -72,6 +72,7 @@ class StreamedChain(nn.Module):
         inner = [StreamedConvolution(*weight_and_bias(layer), dtype, least=0.0) for layer in convolutions[:-1]]
         return cls([*inner, StreamedConvolution(*weight_and_bias(convolutions[-1]), dtype, least=None)])
 
+    @torch.compiler.disable  # it would unroll the strips
     def forward(self, x: Tensor) -> Tensor:
         """[B,in,H,W] in the layers' dtype → [B,out,H,W]."""
         return torch.cat([torch.cat(list(self._strips(picture)), dim=2) for picture in x.split(1)])
