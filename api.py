@@ -48,8 +48,10 @@ def denoise(
         Same shape, dtype and device; kept in [0,1] if the input is.
 
     Raises:
-        TypeError, ValueError: unusable image, sigma, steps, method, start_alpha or strength; progress beside monitor.
+        TypeError, ValueError: an unusable image, denoiser or setting; progress beside monitor.
     """
+    if not isinstance(denoiser, Denoiser):
+        raise TypeError(f"denoiser must come from load_denoiser, got {type(denoiser).__name__}.")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be between 0 and 1, got {strength}.")
     if progress is not None and monitor is not None:

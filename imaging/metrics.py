@@ -19,6 +19,10 @@ TILE = (32, 1024)
 
 
 def _pair(reference: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    for name, picture in (("reference", reference), ("image", image)):
+        if not isinstance(picture, Tensor) or not picture.is_floating_point():
+            kind = picture.dtype if isinstance(picture, Tensor) else type(picture).__name__
+            raise TypeError(f"{name} is {kind}; give a floating-point tensor [B,H,W,C] in [0,1].")
     if reference.shape != image.shape:
         raise ValueError(
             f"reference is {tuple(reference.shape)} and image is {tuple(image.shape)}; both need the same size to be "
@@ -33,7 +37,7 @@ def psnr(reference: Tensor, image: Tensor) -> Tensor:
     """[B,H,W,C] twice, [0,1] scale → [B] 10·log10(1/MSE) in dB, float64; infinity for equal pictures.
 
     Raises:
-        ValueError: different shapes or nothing to compare.
+        TypeError: no floating-point tensor. ValueError: different shapes or nothing to compare.
     """
     reference, image = _pair(reference, image)
     error = (reference.double() - image.double()).square().flatten(1).mean(dim=1)
@@ -44,7 +48,7 @@ def mae(reference: Tensor, image: Tensor) -> Tensor:
     """[B,H,W,C] twice, [0,1] scale → [B] mean absolute error on that scale, float64.
 
     Raises:
-        ValueError: different shapes or nothing to compare.
+        TypeError: no floating-point tensor. ValueError: different shapes or nothing to compare.
     """
     reference, image = _pair(reference, image)
     return (reference.double() - image.double()).abs().flatten(1).mean(dim=1)
@@ -57,7 +61,7 @@ def ssim(reference: Tensor, image: Tensor) -> Tensor:
     `structural_similarity(data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`.
 
     Raises:
-        ValueError: different shapes, or a side below 11 pixels.
+        TypeError: no floating-point tensor. ValueError: different shapes, or a side below 11 pixels.
     """
     x, y = _alike(*_pair(reference, image))
     if min(x.shape[1:3]) < WINDOW:
@@ -72,7 +76,7 @@ def ms_ssim(reference: Tensor, image: Tensor) -> Tensor:
     over channels of the products: pytorch-msssim's `ms_ssim(data_range=1)`.
 
     Raises:
-        ValueError: different shapes, or a side of 160 pixels or fewer.
+        TypeError: no floating-point tensor. ValueError: different shapes, or a side of 160 pixels or fewer.
     """
     x, y = (image.permute(0, 3, 1, 2).flatten(0, 1) for image in _alike(*_pair(reference, image)))
     smallest = (WINDOW - 1) * 2 ** (len(SCALES) - 1)

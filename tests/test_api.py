@@ -102,3 +102,15 @@ def test_a_list_is_no_image():
 def test_progress_beside_a_monitor_is_refused_instead_of_forgotten():
     with pytest.raises(TypeError, match="both given"):
         realdenoise.denoise(torch.rand(1, 8, 8, 3), Halves(), progress=print, monitor=Monitor())
+
+
+def test_a_name_is_no_denoiser():
+    with pytest.raises(TypeError, match="must come from load_denoiser, got str"):
+        realdenoise.denoise(torch.rand(1, 8, 8, 3), "heat")
+
+
+@pytest.mark.parametrize("measure", [realdenoise.psnr, realdenoise.ssim])
+@pytest.mark.parametrize("picture", [torch.rand(1, 16, 16, 3).numpy(), torch.zeros(1, 16, 16, 3, dtype=torch.uint8)])
+def test_measures_refuse_what_is_no_tensor_of_floats(measure, picture):
+    with pytest.raises(TypeError, match="image is .*; give a floating-point tensor"):
+        measure(torch.rand(1, 16, 16, 3), picture)
