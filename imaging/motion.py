@@ -107,8 +107,15 @@ class _Matcher:
 
 def box_mean(values: Tensor, side: int) -> Tensor:
     """[1,C,H,W] → mean over the `side`² pixels around each; `side` is odd, and the border goes on."""
-    padded = F.pad(values, [side // 2] * 4, mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(padded, (side, 1), stride=1), (1, side), stride=1)
+    sums = F.pad(values, [side // 2] * 4, mode="replicate")
+    if values.device.type != "mps":  # it has no doubles, and differences of long sums need them
+        sums = sums.double()
+    for axis in (2, 3):  # of running sums: the same work for every side
+        sums = sums.cumsum(axis)
+        count = values.shape[axis] - 1
+        first = sums.narrow(axis, side - 1, 1)
+        sums = torch.cat([first, sums.narrow(axis, side, count) - sums.narrow(axis, 0, count)], dim=axis)
+    return (sums / side**2).to(values.dtype)
 
 
 def pixel_grid(image: Tensor) -> Tensor:
