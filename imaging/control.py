@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .shifted_sum import shifted_sum
+
 # Rec. 601, full range: the orthogonal split that photographs and JPEG use.
 LUMA = (0.299, 0.587, 0.114)
 BLUR = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -29,45 +31,54 @@ def blend_luma_chroma(noisy: Tensor, clean: Tensor, luma: float, chroma: float) 
     for name, value in (("luma", luma), ("chroma", chroma)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} strength must be between 0 and 1, got {value}.")
+    if luma == chroma:
+        return torch.lerp(noisy, clean, luma)
     change = clean - noisy
     brightness = luma_of(change)
-    return noisy + luma * brightness + chroma * (change - brightness)
+    return change.sub_(brightness).mul_(chroma).add_(noisy).add_(brightness, alpha=luma)
 
 
 def wavelet_bands(planes: Tensor, count: int) -> list[Tensor]:
     """`count` detail bands, finest first, and the smooth rest; they sum to the picture (à trous, mirrored borders)."""
     bands, smooth = [], planes
-    taps = torch.tensor(BLUR, dtype=planes.dtype, device=planes.device)
     for level in range(count):
-        blurred = _blur(smooth, taps, 2**level)
+        blurred = _blur(smooth, 2**level)
         bands.append(smooth - blurred)
         smooth = blurred
     return [*bands, smooth]
 
 
-def _blur(planes: Tensor, taps: Tensor, dilation: int) -> Tensor:
+def _blur(planes: Tensor, dilation: int) -> Tensor:
     reach = 2 * dilation
     mode = "reflect" if reach < min(planes.shape[-2:]) else "replicate"
-    single = F.pad(planes.flatten(0, 1)[:, None], (reach,) * 4, mode=mode)
-    rows = F.conv2d(single, taps.view(1, 1, -1, 1), dilation=(dilation, 1))
-    return F.conv2d(rows, taps.view(1, 1, 1, -1), dilation=(1, dilation)).view_as(planes)
+    blurred = torch.empty_like(planes)
+    for frame, target in zip(planes.split(1), blurred, strict=True):
+        for channel in range(frame.shape[1]):  # one at a time: large pictures take little more room
+            padded = F.pad(frame[:, channel : channel + 1], (reach,) * 4, mode=mode)
+            target[channel] = shifted_sum(shifted_sum(padded, BLUR, 2, dilation), BLUR, 3, dilation)[0, 0]
+    return blurred
 
 
 def recover_detail(noisy: Tensor, clean: Tensor, amounts: tuple[float, ...]) -> Tensor:
     """Give back a share of what was removed, band by band: amounts[0] of the finest, amounts[1] of the next, …
 
     Noise of a photograph sits mostly in the finest bands and lost texture in the next ones, so amounts like
-    (0, 0.2, 0.3) bring back grain-free detail. Pictures [B,C,H,W].
+    (0, 0.2, 0.3) bring back grain-free detail. Pictures [B,C,H,W]; `clean` itself when all amounts are 0.
 
     Raises:
         ValueError: an amount outside 0..1.
     """
     if any(not 0 <= amount <= 1 for amount in amounts):
         raise ValueError(f"detail amounts must be between 0 and 1, got {amounts}.")
-    bands = wavelet_bands(noisy - clean, len(amounts))
-    return clean + sum((amount * band for amount, band in zip(amounts, bands, strict=False)), torch.zeros_like(clean))
+    if not any(amounts):
+        return clean
+    *bands, _ = wavelet_bands(noisy - clean, max(level for level, amount in enumerate(amounts, 1) if amount))
+    result = clean.clone()
+    for amount, band in zip(amounts, bands, strict=False):
+        result.add_(band, alpha=amount)
+    return result
 
 
 def protect(noisy: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
     """The input where mask [B,1,H,W] is 1, the denoised picture where it is 0, a blend between."""
-    return clean + mask.clamp(0, 1) * (noisy - clean)
+    return torch.lerp(clean, noisy, mask.clamp(0, 1))

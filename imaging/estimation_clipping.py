@@ -18,12 +18,12 @@ POINTS = 1025
 
 def is_clipped(frame: Tensor) -> bool:
     """Whether a frame [C,H,W] stays within [0,1] and touches a bound more often than by chance."""
-    low, high = float(frame.min()), float(frame.max())
-    if low < 0 or high > 1:
+    low, high = (float(end) for end in frame.aminmax())
+    if low < 0 or high > 1 or 0 < low <= high < 1:
         return False
     photographed = ~areas_of_one_value(frame)
     bound = ((frame == 0) | (frame == 1)) & photographed
-    return float(bound.sum()) >= SATURATED_SHARE * max(1.0, float(photographed.sum()))
+    return int(bound.count_nonzero()) >= SATURATED_SHARE * max(1, int(photographed.count_nonzero()))
 
 
 def clipped_moments(signal: Tensor, sigma: float) -> tuple[Tensor, Tensor]:

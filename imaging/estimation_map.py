@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .estimation import estimate_sigma, frames_of, measure_noise, patches_of, planes_of, space_of
+from .estimation import (
+    NoiseMeasurement,
+    estimate_sigma,
+    frames_of,
+    measure_noise,
+    patches_of,
+    planes_of,
+    space_of,
+)
 from .estimation_pca import NoiseSpace, sigma_of_median
 from .patches import Patches
 
@@ -14,7 +24,7 @@ SPACING = 4
 """The map is measured at about a quarter of its window and interpolated between."""
 
 
-def estimate_sigma_map(image: Tensor, window: int = 48) -> Tensor:
+def estimate_sigma_map(image: Tensor, window: int = 48, measured: Sequence[NoiseMeasurement] | None = None) -> Tensor:
     """[B,C,H,W] on the [0,1] scale → [B,1,H,W] local standard deviation of the noise, on the image's device.
 
     Each patch's noise is what it holds in the directions that the picture as a whole does not use; the map is the
@@ -23,24 +33,27 @@ def estimate_sigma_map(image: Tensor, window: int = 48) -> Tensor:
 
     Args:
         window: side of the square that a value is measured on, in pixels: smaller is finer and more uncertain.
+        measured: what `measure_noise` has said of the frames, if it has been asked before.
 
     Raises:
         ValueError: window below 8.
     """
     if window < 8:
         raise ValueError(f"window must be at least 8 pixels, got {window}.")
-    maps = [_frame(frame, window) for frame in frames_of(image)]
+    frames = frames_of(image)
+    known = [None] * len(frames) if measured is None else measured
+    maps = [_frame(frame, window, whole) for frame, whole in zip(frames, known, strict=True)]
     return torch.stack(maps).to(image.device)
 
 
-def _frame(frame: Tensor, window: int) -> Tensor:
+def _frame(frame: Tensor, window: int, whole: NoiseMeasurement | None) -> Tensor:
     """[C,H,W] → [1,H,W]."""
     planes = planes_of(frame)
     patches = patches_of(planes)
     if patches is None:
         return estimate_sigma(frame[None]).expand(1, *frame.shape[-2:]).clone()
     local, centres = _local_sigma(space_of(patches), patches, window)
-    whole = measure_noise(frame[None])[0]
+    whole = whole or measure_noise(frame[None])[0]
     if whole.correlated and whole.white > 0:
         local = local * (whole.sigma / whole.white)
     return _between(local, centres, frame.shape[-2:])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .layout import value_range
+from .shifted_sum import shifted_sum
 
 WINDOW, SPREAD = 11, 1.5
 K1, K2 = 0.01, 0.03
@@ -14,6 +18,7 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales of MS-SSIM, finest first (Wang, Simoncelli & Bovik 2003, section 3.2)."""
 BRIGHTEST = 8.0
 """Values from which on SSIM is computed in float64: the variances it needs are differences of squares."""
+ROWS = 64
 TILE = (32, 1024)
 """Rows and values per row of a tile on a CPU: large enough to hide the cost of a call, small enough for the caches."""
 
@@ -40,8 +45,7 @@ def psnr(reference: Tensor, image: Tensor) -> Tensor:
         TypeError: no floating-point tensor. ValueError: different shapes or nothing to compare.
     """
     reference, image = _pair(reference, image)
-    error = (reference.double() - image.double()).square().flatten(1).mean(dim=1)
-    return -10 * torch.log10(error)
+    return -10 * torch.log10(_mean(Tensor.square_, reference, image))
 
 
 def mae(reference: Tensor, image: Tensor) -> Tensor:
@@ -51,7 +55,14 @@ def mae(reference: Tensor, image: Tensor) -> Tensor:
         TypeError: no floating-point tensor. ValueError: different shapes or nothing to compare.
     """
     reference, image = _pair(reference, image)
-    return (reference.double() - image.double()).abs().flatten(1).mean(dim=1)
+    return _mean(Tensor.abs_, reference, image)
+
+
+def _mean(measure: Callable[[Tensor], Tensor], reference: Tensor, image: Tensor) -> Tensor:
+    """[B] means of the measured differences, float64; in blocks of rows, so that no picture is copied."""
+    blocks = zip(reference.split(ROWS, dim=1), image.split(ROWS, dim=1), strict=True)
+    sums = [measure(one.double() - other).flatten(1).sum(dim=1) for one, other in blocks]
+    return torch.stack(sums).sum(dim=0) / reference[0].numel()
 
 
 def ssim(reference: Tensor, image: Tensor) -> Tensor:
@@ -95,7 +106,7 @@ def ms_ssim(reference: Tensor, image: Tensor) -> Tensor:
 
 def _alike(*images: Tensor) -> list[Tensor]:
     """The pictures contiguous, in float64 if one is or if squares in float32 would swallow fine differences."""
-    fine = any(image.dtype == torch.float64 or float(image.abs().amax()) > BRIGHTEST for image in images)
+    fine = any(image.dtype == torch.float64 or max(map(abs, value_range(image))) > BRIGHTEST for image in images)
     dtype = torch.float64 if fine else torch.float32
     return [image.to(dtype).contiguous() for image in images]
 
@@ -154,14 +165,5 @@ def _blur(maps: Tensor, step: int) -> Tensor:
     Down the columns as a matrix product while there are few rows, else and along the rows as sums of shifted copies.
     """
     if maps.device.type == "cpu" and maps.shape[1] <= TILE[0] + WINDOW - 1:
-        return _shifted_sum(_band(maps.shape[1], maps.dtype) @ maps, 2, step)
-    return _shifted_sum(_shifted_sum(maps, 1, 1), 2, step)
-
-
-def _shifted_sum(maps: Tensor, axis: int, distance: int) -> Tensor:
-    size = maps.shape[axis] - (WINDOW - 1) * distance
-    shifted = [maps.narrow(axis, k * distance, size) for k in range(WINDOW)]
-    total = shifted[0] * _taps()[0]
-    for tap, copy in zip(_taps()[1:], shifted[1:], strict=True):
-        total.add_(copy, alpha=tap)
-    return total
+        return shifted_sum(_band(maps.shape[1], maps.dtype) @ maps, _taps(), 2, step)
+    return shifted_sum(shifted_sum(maps, _taps(), 1), _taps(), 2, step)

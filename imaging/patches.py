@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi, sqrt
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 ONE_VALUE = 1e-6
 """Range of values that rounding may leave where there is only one, on the [0,1] scale."""
+ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,29 @@ def windows(frame: Tensor, side: int, steps: tuple[int, int]) -> Tensor:
 
 def areas_of_one_value(frame: Tensor) -> Tensor:
     """[C,H,W] → mask of what lies in some 3×3 pixels of one value: drawn or cut off, so that it holds no noise."""
-    planes = frame[:, None]
-    even = F.max_pool2d(planes, 3, 1, 1) + F.max_pool2d(-planes, 3, 1, 1) < ONE_VALUE
-    return F.max_pool2d(even.float(), 3, 1, 1)[:, 0] > 0
+    even = torch.empty(frame.shape, dtype=torch.bool, device=frame.device)
+    for top in range(0, frame.shape[1], ROWS):  # a few rows at a time stay in the caches
+        first = max(0, top - 1)
+        rows = frame[:, first : top + ROWS + 1]
+        spread = _around(rows, torch.maximum) - _around(rows, torch.minimum)
+        even[:, top : top + ROWS] = (spread < ONE_VALUE)[:, top - first :][:, :ROWS]
+    return _around(even, torch.logical_or)
+
+
+def _around(values: Tensor, merge: Callable[..., Tensor]) -> Tensor:
+    """[C,H,W] → every value merged with its eight neighbours; beyond the border there are none."""
+    for axis in (1, 2):
+        inner, merged = values.shape[axis] - 1, values.clone()
+        for beside, here in ((0, 1), (1, 0)):
+            target = merged.narrow(axis, here, inner)
+            merge(target, values.narrow(axis, beside, inner), out=target)
+        values = merged
+    return values
 
 
 def drawn_share(frame: Tensor, patches: Patches) -> Tensor:
     """[N] share of the pixels of each patch of this frame that lie in areas of one value."""
-    return windows(areas_of_one_value(frame).float(), patches.side, patches.steps).flatten(1).mean(dim=1)
+    return windows(areas_of_one_value(frame), patches.side, patches.steps).flatten(1).float().mean(dim=1)
 
 
 def photographed(drawn: Tensor, fewest: int) -> Tensor:

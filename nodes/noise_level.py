@@ -81,10 +81,12 @@ class EstimateNoise:
         monitor = host.monitor()
         sigmas, maps, fits, lines = [], [], [], []
         for index, frame in enumerate(planes.split(1)):
-            sigmas.append(SIGMA_SCALE * estimate_sigma(frame, method).item())
-            maps.append(estimate_sigma_map(frame, map_window)[:, 0])
+            measured = measure_noise(frame)
+            sigma = measured[0].sigma if method == "auto" else estimate_sigma(frame, method).item()
+            sigmas.append(SIGMA_SCALE * sigma)
+            maps.append(estimate_sigma_map(frame, map_window, measured)[:, 0])
             fits.append(fit_poisson_gaussian(frame)[0])
-            lines.append(f"frame {index}: {_words(measure_noise(frame)[0])}; {_curve(fits[-1])}")
+            lines.append(f"frame {index}: {_words(measured[0])}; {_curve(fits[-1])}")
             monitor.advance((index + 1) / len(planes))
         sigma, local = sqrt(fmean(value**2 for value in sigmas)), torch.cat(maps)
         view = heat(local / max(float(local.max()), 1e-6))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.imaging.sample_photos import load_sample
+from realdenoise.models.classical import shifts
 from realdenoise.models.classical.base import classical
 from realdenoise.models.classical.bilateral import bilateral
 from realdenoise.models.classical.diffusion import heat
@@ -214,3 +215,11 @@ def test_an_error_inside_bm3d_is_not_lost_in_its_thread(monkeypatch):
     monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d=broken, bm3d_rgb=broken))
     with pytest.raises(ValueError, match="block size"):
         classical()["bm3d"](torch.rand(1, 1, 8, 8), Level(SIGMA))
+
+
+@pytest.mark.parametrize("name", ["nlm", "bilateral"])
+def test_tiles_make_no_difference(name, monkeypatch):
+    picture = torch.rand(1, 3, 45, 61, generator=torch.Generator().manual_seed(0))
+    whole = classical()[name](picture, Level(0.1))
+    monkeypatch.setattr(shifts, "TILE", 20)
+    assert torch.equal(classical()[name](picture, Level(0.1)), whole)

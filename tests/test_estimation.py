@@ -13,7 +13,7 @@ from realdenoise.imaging.estimation_pca import redundant
 from realdenoise.imaging.estimation_signal import PoissonGaussian, fit_line, fit_poisson_gaussian
 from realdenoise.imaging.noise import add_noise
 from realdenoise.imaging.noise.poisson_gaussian import shot_and_read
-from realdenoise.imaging.patches import cosine_basis, cut
+from realdenoise.imaging.patches import ROWS, areas_of_one_value, cosine_basis, cut
 from realdenoise.imaging.sample_photos import load_sample
 
 CENTRE = (slice(None), slice(40, 296), slice(40, 296))
@@ -206,7 +206,9 @@ def test_noise_that_varies_over_the_picture_is_not_called_correlated():
     measured = measure_noise(noisy)[0]
     assert not measured.correlated
     assert measured.white == pytest.approx(ramp.square().mean().sqrt().item(), rel=0.05)
-    ratio = (estimate_sigma_map(noisy) / ramp)[..., 64:]
+    local = estimate_sigma_map(noisy)
+    assert torch.equal(estimate_sigma_map(noisy, measured=[measured]), local)
+    ratio = (local / ramp)[..., 64:]
     assert ratio.mean().item() == pytest.approx(1, abs=0.04)
 
 
@@ -269,6 +271,19 @@ def test_patches():
     assert all(step % 2 for step in patches.steps)
     assert torch.equal(patches.values[patches.grid[1], 1, :5], frame[1, patches.steps[0], :5])
     assert patches.detail.std().item() == pytest.approx(1, rel=0.02)
+
+
+@settings(max_examples=30)
+@given(
+    height=st.sampled_from([1, 2, 3, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1]),
+    width=st.integers(1, 20),
+    seed=st.integers(0, 99),
+)
+def test_areas_of_one_value_are_what_pooling_finds(height, width, seed):
+    random = torch.Generator().manual_seed(seed)
+    frame = torch.randint(0, 12, (3, height, width), generator=random).clamp_min(9) / 255
+    even = F.max_pool2d(frame[None], 3, 1, 1) + F.max_pool2d(-frame[None], 3, 1, 1) == 0
+    assert torch.equal(areas_of_one_value(frame), F.max_pool2d(even.float(), 3, 1, 1)[0] > 0)
 
 
 def errors(cbsd68_pairs, sigma, change=lambda x: x):

@@ -10,7 +10,10 @@ from .kind import SIGMA_SCALE, NoiseKind, in_range
 def gaussian(clean: np.ndarray, sigma: float, random: np.random.Generator) -> np.ndarray:
     """clean [H,W,C] + N(0, sigma²); sigma on the [0,1] scale."""
     sigma = in_range(sigma, "sigma")
-    return clean + random.standard_normal(clean.shape, dtype=np.float32) * np.float32(sigma)
+    noise = random.standard_normal(clean.shape, dtype=np.float32)
+    noise *= np.float32(sigma)
+    noise += clean
+    return noise
 
 
 GAUSSIAN = NoiseKind(

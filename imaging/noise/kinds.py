@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,11 +46,9 @@ def add_noise(
     if kind not in NOISE_KINDS:
         raise ValueError(f"noise kind {kind!r} is unknown; use one of {', '.join(NOISE_KINDS)}.")
     colour = image[..., :3].to("cpu", torch.float32)
-    frames = [
-        NOISE_KINDS[kind].apply(frame.numpy(), amount, generator(seed, frame=first_frame + index))
-        for index, frame in enumerate(colour)
-    ]
-    noisy = torch.from_numpy(np.stack(frames)).to(image.device, image.dtype)
-    if clip:
-        noisy = noisy.clamp(0, 1)
-    return torch.cat([noisy, image[..., 3:]], dim=-1)
+    noisy = torch.empty_like(image, memory_format=torch.contiguous_format)
+    noisy[..., 3:] = image[..., 3:]
+    for index, frame in enumerate(colour):
+        drawn = NOISE_KINDS[kind].apply(frame.numpy(), amount, generator(seed, frame=first_frame + index))
+        noisy[index, ..., :3] = torch.from_numpy(drawn)
+    return noisy.clamp_(0, 1) if clip else noisy

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ...monitor import Monitor
 
+TILE = 256
+"""Side of what a CPU works on at a time: its caches hold it, and large pictures take little more room."""
 Weight = Callable[[Tensor, Tensor, int, int], Tensor]
 """(pictures around the nearer and the farther pixel of each pair, dy, dx) → weight [1,1,...] of the pair."""
 
@@ -42,7 +44,28 @@ def shifted_mean(image: Tensor, radius: int, weight: Weight, margin: int, monito
     A pair of pixels has the same weight from both sides, so each opposite pair of shifts is computed once. `margin` is
     how far around a pixel the weight looks (the patch radius), into a mirrored picture at the border.
     """
-    padded = reflect_pad(image, margin)
+    padded, result = reflect_pad(image, margin), torch.empty_like(image)
+    height, width = image.shape[-2:]
+    side = TILE if image.device.type == "cpu" else max(height, width)
+    tiles = [(top, left) for top in range(0, height, side) for left in range(0, width, side)]
+    for index, (top, left) in enumerate(tiles):
+        first = max(0, top - radius), max(0, left - radius)
+        around = (
+            ...,
+            slice(first[0], min(height, top + side + radius)),
+            slice(first[1], min(width, left + side + radius)),
+        )
+        mean = _tile_mean(
+            image[around], padded[_wider(around, margin)], radius, weight, monitor.part(index, len(tiles))
+        )
+        inner = mean[..., top - first[0] :, left - first[1] :][..., :side, :side]
+        result[..., top : top + side, left : left + side] = inner
+    return result
+
+
+def _tile_mean(image: Tensor, padded: Tensor, radius: int, weight: Weight, monitor: Monitor) -> Tensor:
+    """The weighted mean of the whole of a small picture; `padded` goes on by the weight's margin around it."""
+    margin = (padded.shape[-1] - image.shape[-1]) // 2
     total, weights = image.clone(), torch.ones_like(image[:, :1])
     height, width = image.shape[-2:]
     shifts = [(dy, dx) for dy, dx in half_window(radius) if dy < height and abs(dx) < width]
@@ -54,7 +77,7 @@ def shifted_mean(image: Tensor, radius: int, weight: Weight, margin: int, monito
             total[mine] += pair * image[other]
             weights[mine] += pair
         monitor.advance((index + 1) / len(shifts))
-    return total / weights
+    return total.div_(weights)
 
 
 def _overlap(length: int, shift: int) -> tuple[slice, slice]:

@@ -37,6 +37,13 @@ def wavelet(image: Tensor, sigma: Tensor, monitor: Monitor, levels: int = LEVELS
 
     image [1,C,H,W]; sigma [1,1,1,1] on the [0,1] scale. Borders are mirrored.
     """
+    planes = image.split(1, dim=1)  # one at a time: their bands take much room
+    parts = (monitor.part(index, len(planes)) for index in range(len(planes)))
+    return torch.cat([_plane(plane, sigma, part, levels) for plane, part in zip(planes, parts, strict=True)], dim=1)
+
+
+def _plane(image: Tensor, sigma: Tensor, monitor: Monitor, levels: int) -> Tensor:
+    """The same for [1,1,H,W]."""
     low, high = _pair(image.device)
     margin = 3 * 2**levels
     smooth = reflect_pad(image, margin)
