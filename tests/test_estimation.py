@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from realdenoise.imaging.estimation import METHODS, estimate_sigma, measure_noise
 from realdenoise.imaging.estimation_clipping import clipped_moments, is_clipped, surviving_variance
 from realdenoise.imaging.estimation_map import estimate_sigma_map
-from realdenoise.imaging.estimation_pca import redundant
 from realdenoise.imaging.estimation_signal import PoissonGaussian, fit_line, fit_poisson_gaussian
 from realdenoise.imaging.noise import add_noise
 from realdenoise.imaging.noise.poisson_gaussian import shot_and_read
-from realdenoise.imaging.patches import ROWS, areas_of_one_value, cosine_basis, cut
 from realdenoise.imaging.sample_photos import load_sample
 
 CENTRE = (slice(None), slice(40, 296), slice(40, 296))
@@ -255,35 +253,6 @@ def test_line_fit_survives_textured_bins():
     assert fit_line(signals, 0.01 - 0.005 * signals, even).a == 0
     assert fit_line(signals, (0.01 * signals - 0.001).clamp_min(1e-5), even).b >= 0
     assert PoissonGaussian(0.01, 0.001).sigma(torch.tensor(0.5)).item() == pytest.approx(0.006**0.5)
-
-
-def test_redundant_directions():
-    assert redundant(torch.tensor([1.0, 1.01, 0.99 + 0.03, 1.03, 50.0, 90.0]).double()) == 4
-    assert redundant(torch.ones(9).double()) == 9
-    assert redundant(torch.zeros(9).double()) == 9
-
-
-def test_patches():
-    assert torch.allclose(cosine_basis(5) @ cosine_basis(5).T, torch.eye(25), atol=1e-6)
-    frame = torch.randn(3, 200, 190, generator=torch.Generator().manual_seed(0))
-    patches = cut(frame, 5, 2000)
-    assert len(patches.values) == patches.grid[0] * patches.grid[1] <= 2000
-    assert all(step % 2 for step in patches.steps)
-    assert torch.equal(patches.values[patches.grid[1], 1, :5], frame[1, patches.steps[0], :5])
-    assert patches.detail.std().item() == pytest.approx(1, rel=0.02)
-
-
-@settings(max_examples=30)
-@given(
-    height=st.sampled_from([1, 2, 3, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1]),
-    width=st.integers(1, 20),
-    seed=st.integers(0, 99),
-)
-def test_areas_of_one_value_are_what_pooling_finds(height, width, seed):
-    random = torch.Generator().manual_seed(seed)
-    frame = torch.randint(0, 12, (3, height, width), generator=random).clamp_min(9) / 255
-    even = F.max_pool2d(frame[None], 3, 1, 1) + F.max_pool2d(-frame[None], 3, 1, 1) == 0
-    assert torch.equal(areas_of_one_value(frame), F.max_pool2d(even.float(), 3, 1, 1)[0] > 0)
 
 
 def errors(cbsd68_pairs, sigma, change=lambda x: x):
