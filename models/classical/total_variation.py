@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ...monitor import Monitor
@@ -14,12 +15,10 @@ TOLERANCE, LEAST_ITERATIONS, MOST_ITERATIONS = 2e-4, 20, 200
 STEP = 0.25
 
 
-def _gradient(image: Tensor) -> Tensor:
-    """Forward differences [2,C,H,W], zero at the far border."""
-    field = image.new_zeros(2, *image.shape[1:])
-    field[0, :, :-1] = image[0, :, 1:] - image[0, :, :-1]
-    field[1, :, :, :-1] = image[0, :, :, 1:] - image[0, :, :, :-1]
-    return field
+def _gradient(image: Tensor, field: Tensor) -> None:
+    """Forward differences of [1,C,H,W] into `field` [2,C,H,W], which is zero at the far border already."""
+    torch.sub(image[0, :, 1:], image[0, :, :-1], out=field[0, :, :-1])
+    torch.sub(image[0, :, :, 1:], image[0, :, :, :-1], out=field[1, :, :, :-1])
 
 
 def _divergence(field: Tensor) -> Tensor:
@@ -43,20 +42,20 @@ def total_variation(
     strength = factor * level
     if strength == 0:
         return image
-    dual = image.new_zeros(2, *image.shape[1:])
+    dual, slope = image.new_zeros(2, 2, *image.shape[1:])
     clean, first, last = image, 0.0, 0.0
     for index in range(iterations):
         residual = _divergence(dual)
         clean = image + residual
-        slope = _gradient(clean)
-        norm = slope.square().sum(dim=0, keepdim=True).sqrt_()
+        _gradient(clean, slope)
+        norm = slope[0].square().addcmul_(slope[1], slope[1]).sqrt_()
         energy = float(residual.square().sum() + strength * norm.sum()) / image.numel()
         if index == 0:
             first = energy
         elif index >= LEAST_ITERATIONS and abs(last - energy) < TOLERANCE * first:
             break
         last = energy
-        dual = (dual + STEP * slope) / (1 + norm * (STEP / strength))
+        dual.add_(slope, alpha=STEP).div_(norm.mul_(STEP / strength).add_(1))
         monitor.advance((index + 1) / iterations)
     return clean
 
