@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...imaging.shifted_sum import shifted_sum
 from ...monitor import Monitor
 from .base import ClassicalDenoiser, register
 from .shifts import reflect_pad
@@ -22,8 +23,11 @@ def _pair(device: torch.device) -> tuple[Tensor, Tensor]:
 
 def _filter(planes: Tensor, taps: Tensor, dim: int, dilation: int, adjoint: bool = False) -> Tensor:
     """Circular (anti)correlation of every plane with dilated taps along one axis."""
-    sign = 1 if adjoint else -1
-    return sum(tap * planes.roll(sign * k * dilation, dim) for k, tap in enumerate(taps.tolist()))  # type: ignore[return-value]
+    reach, length = (len(taps) - 1) * dilation, planes.shape[dim]
+    if adjoint:
+        around = torch.cat([planes.narrow(dim, length - reach, reach), planes], dim=dim)
+        return shifted_sum(around, taps.tolist()[::-1], dim, dilation)
+    return shifted_sum(torch.cat([planes, planes.narrow(dim, 0, reach)], dim=dim), taps.tolist(), dim, dilation)
 
 
 def _shrink(band: Tensor, noise: Tensor) -> Tensor:
