@@ -93,7 +93,7 @@ def load_foreign(weights: Weights, name: str) -> tuple[nn.Module, Spec]:
         channels=found.input_channels,
         multiple=size.multiple_of,
         halo=HALO,
-        global_statistics=found.tiling.name != "SUPPORTED",
+        global_statistics=found.tiling.name != "SUPPORTED" or _pools(network),
         half=found.supports_bfloat16,
         fp16=found.supports_half,
         activation_bytes=math.ceil(WORKSPACE * peak) if counted else peak,
@@ -101,6 +101,11 @@ def load_foreign(weights: Weights, name: str) -> tuple[nn.Module, Spec]:
         card=dict(weights.metadata),
     )
     return network.eval(), spec
+
+
+def _pools(network: nn.Module) -> bool:
+    """Whether it averages over the whole picture, as NAFNet does, for which spandrel recommends tiles nevertheless."""
+    return any(isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)) for module in network.modules())
 
 
 def _check(found: Any, architecture: str, name: str) -> None:

@@ -8,6 +8,7 @@ from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.models.loader import load_denoiser
 from realdenoise.models.registry import Weights
 from realdenoise.models.spandrel_bridge import load_foreign, pad_to_size
+from realdenoise.monitor import Monitor
 from safetensors.torch import save_file
 
 spandrel = pytest.importorskip("spandrel")
@@ -50,6 +51,15 @@ def test_a_network_that_also_tells_the_jpeg_quality_gives_its_picture():
     assert (spec.architecture, spec.channels) == ("FBCNN", 1)
     with torch.no_grad():
         assert torch.allclose(network(picture), raw(picture)[0], atol=1e-5)
+
+
+def test_a_network_that_averages_the_picture_says_so_when_it_is_cut(tmp_path):
+    _, denoiser = opened(tmp_path, "NAFNet")
+    monitor, picture = Monitor(), torch.rand(1, 3, 64, 256)
+    denoiser(picture, Level(), monitor)
+    assert monitor.notes["tiles"] == 1 and "tiles blended" not in monitor.notes
+    denoiser.tiled(64)(picture, Level(), monitor)
+    assert "looks at the whole picture" in monitor.notes["tiles blended"]
 
 
 def test_scunet_small_pictures_and_metadata(tmp_path):
