@@ -93,7 +93,8 @@ def tick_labels(values: Sequence[float]) -> list[str]:
         return _told_apart(values, range(10, 18), lambda value, digits: f"{value:,.{digits}g}")
     plain = [0.0 if abs(v) < 1e-9 * min(steps) else v for v in values]
     start = _decimals(min(steps), largest)
-    return _told_apart(plain, range(start, 30), lambda value, digits: f"{value:,.{digits}f}")
+    texts = _told_apart(plain, range(start, 30), lambda value, digits: f"{value:,.{digits}f}")
+    return texts if len(set(texts)) == len(set(values)) else _powers(values)
 
 
 def _told_apart(values: Sequence[float], digits: range, write: Callable[[float, int], str]) -> list[str]:
