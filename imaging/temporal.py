@@ -18,7 +18,7 @@ DEVIATIONS, WIDEST = 4, 3
 are seen, and at most so many times that of white noise."""
 LIGHT = 65
 """Side in pixels of the neighbourhoods whose change of brightness is followed: fades, clouds, flashing lights."""
-DRIFTS, LITTLE, MUCH, MUCH_OVERALL = (9, 17, 33), 2.0, 6.0, 4.0
+DRIFTS, LITTLE, MUCH, MUCH_OVERALL = (9, 17, 33), 2.3, 6.0, 4.0
 """Sides of the neighbourhoods whose mean must not drift, or the past would lag behind a slow change that each pixel's
 noise hides, as in a dissolve; squared means, against those of pure noise, up to which all and from which on nothing of
 the past is used; fewer where it is the median of the picture."""

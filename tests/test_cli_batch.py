@@ -129,6 +129,28 @@ def test_a_passing_failure_is_tried_again(monkeypatch):
     assert manifest()[names[2]]["error"] == ""
 
 
+def test_killed_in_the_middle_and_run_again():
+    names = pictures(12, side=96)
+    code = RUN + "main(['batch', 'in', 'out', '--denoiser', 'nlm', '--sigma', '10'])"
+    run = subprocess.Popen([sys.executable, "-c", code, str(ROOT)], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while len(list(Path("out").rglob("*.png"))) < 3 and run.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    done = len(list(Path("out").rglob("[0-9]*.png")))
+    assert 3 <= done < len(names)
+    half = Path("out") / ".0123abcd.part"
+    half.write_bytes(b"half")
+    assert main(["batch", "in", "out", *QUICK]) == 0
+    assert results() == sorted(names) == sorted(manifest())
+    for name in names:
+        with Image.open(Path("out") / name) as picture:
+            picture.load()
+    assert not half.exists()
+
+
 @pytest.mark.parametrize("words", [["none", "out"], ["in", "in/out"], ["in", "in"], ["in", "."], ["in"]])
 def test_folders_that_do_not_fit_together(words):
     pictures(1)

@@ -210,9 +210,10 @@ def test_a_chosen_device_is_left_alone_by_the_host(comfy):
 
 
 def test_pictures_on_the_node_are_rounded_not_truncated(comfy, tmp_path):
-    (entry,) = host.show_images(torch.full((1, 2, 3, 3), 0.501))
-    with Image.open(tmp_path / entry["type"] / entry["filename"]) as saved:
-        assert saved.size == (3, 2) and saved.getpixel((0, 0)) == (128, 128, 128)
+    for value, level in ((0.499, 127), (0.501, 128)):
+        (entry,) = host.show_images(torch.full((1, 2, 3, 3), value))
+        with Image.open(tmp_path / entry["type"] / entry["filename"]) as saved:
+            assert saved.size == (3, 2) and saved.getpixel((0, 0)) == (level,) * 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (513, 20)])

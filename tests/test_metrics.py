@@ -40,17 +40,19 @@ SSIM_PAIRS = {
 }
 
 
-@pytest.mark.parametrize("clean, noisy", SSIM_PAIRS.values(), ids=SSIM_PAIRS)
-def test_ssim_keeps_its_digits(clean, noisy):
+@pytest.mark.parametrize("name", SSIM_PAIRS)
+def test_ssim_keeps_its_digits(name):
+    clean, noisy = SSIM_PAIRS[name]
     metrics = pytest.importorskip("skimage.metrics")
     expected = metrics.structural_similarity(clean[0].double().numpy(), noisy[0].double().numpy(), **PEER)
-    assert ssim(clean, noisy).item() == pytest.approx(expected, abs=2e-5)
+    assert ssim(clean, noisy).item() == pytest.approx(expected, abs=1e-6 if name == "far beyond white" else 2e-5)
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(161, 230), st.integers(161, 230), st.sampled_from([1, 3]), st.floats(0.003, 0.6), st.booleans())
 @example(161, 163, 3, 0.1, False)
 @example(192, 256, 1, 0.1, False)
+@example(177, 208, 3, 0.1, False)
 def test_ms_ssim_equals_pytorch_msssim(height, width, channels, noise, inverted):
     peer = pytest.importorskip("pytorch_msssim")
     clean, noisy = pair(2, height, width, channels, noise)
