@@ -107,7 +107,7 @@ def stillness(before: Tensor, now: Tensor, clean: Tensor, kept: Tensor, variance
     deviation = expected.clamp_min(LEAST_VARIANCE).sqrt()
     noisy = (expected.mean(1, keepdim=True) > LEAST_VARIANCE).to(now.dtype)  # without noise there is nothing to gain
     matched = noisy * alike(difference / (spread * deviation))
-    rest = (difference - light(difference, matched)) / deviation
+    rest = noisy * (difference - light(difference, matched)) / deviation
     steady = without_drift(rest / 2**0.5, matched)  # a fractional motion leaves the means of the noise as they are
     return torch.minimum(matched, torch.minimum(alike(rest / spread), steady))
 
