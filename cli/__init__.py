@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after `realdenoise`; None = those of this process.
     """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large pages, see prestartup_script.py; before PyTorch loads
     try:
         args = build_parser().parse_args(argv)
     except SystemExit as end:  # argparse has already said what is wrong, or shown the help
