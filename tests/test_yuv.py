@@ -82,9 +82,8 @@ def test_flat_colours_keep_their_levels(tmp_path, codec, suffix):
     for plane, level in zip(frame.planes, (141, 118, 137), strict=True):
         flat_samples(plane, 8)[:] = level
     film(tmp_path / "a.mkv", frame)
-    convert_video(
-        FileClip(str(tmp_path / "a.mkv")), tmp_path / f"b{suffix}", lambda image: image, codec=codec, quality=4
-    )
+    clip, target = FileClip(str(tmp_path / "a.mkv")), tmp_path / f"b{suffix}"
+    convert_video(clip, target, lambda image: image, codec=codec, quality=4)
     with av.open(str(target)) as reader:
         again = next(reader.decode(video=0))
     bits = again.format.components[0].bits
