@@ -50,7 +50,13 @@ def understood(av: Any, problem: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
-        raise PictureError(f"{problem} ({error}).") from error
+        raise PictureError(f"{problem} ({_words(error)}).") from error
+
+
+def _words(error: Exception) -> str:
+    """FFmpeg's reason without numbers and without the temporary file, and what it said last, which may tell more."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return ": ".join([reason, *[said[2].strip() for said in [getattr(error, "log", None)] if said]])
 
 
 def quarter_turns(av: Any, clip: FileClip) -> int:
