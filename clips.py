@@ -41,6 +41,7 @@ def denoise_video(
         steps, method, strength: see `denoise`.
         temporal: 0 = every frame for itself; below 1, how much of the past `TemporalBlend` may use, for less flicker.
         codec: an FFmpeg encoder; None = H.264, in WebM VP9. quality: its CRF, lower is better and larger.
+        monitor: gets a note "left out" on tracks of the file, and transparency, that the new one does not hold.
 
     Raises:
         PictureError: no video, damaged, or a codec that is missing or that the container does not take.
@@ -54,7 +55,12 @@ def denoise_video(
     def on_frame(done: int, expected: int) -> None:
         monitor.advance(min(1.0, done / expected) if expected else 0.0, frames.latest)
 
-    return convert_video(source, target, frames, codec=codec, quality=quality, on_frame=on_frame)
+    def on_left_out(words: str) -> None:
+        monitor.note("left out", words)
+
+    return convert_video(
+        source, target, frames, codec=codec, quality=quality, on_frame=on_frame, on_left_out=on_left_out
+    )
 
 
 class _Frames:

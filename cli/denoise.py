@@ -87,6 +87,8 @@ def _denoise(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
 
 
 def _denoise_video(job: Job, denoiser, args: argparse.Namespace, monitor) -> None:
+    from tqdm import tqdm
+
     from ..clips import denoise_video
 
     job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,3 +102,5 @@ def _denoise_video(job: Job, denoiser, args: argparse.Namespace, monitor) -> Non
         quality=args.crf,
         monitor=monitor,
     )
+    if "left out" in monitor.notes:
+        tqdm.write(f"realdenoise denoise: {job.source}: left out: {monitor.notes['left out']}", file=sys.stderr)

@@ -19,7 +19,7 @@ from torch import Tensor
 from .exr import check_exr
 from .level import DenoiseError
 from .metadata import Metadata
-from .tiff import tiff_bytes
+from .tiff import FAST, tiff_bytes
 from .tiff_layout import only_strips
 
 DECODERS = {b"\x89PNG": "png_pipe", b"II*\0": "tiff_pipe", b"MM\0*": "tiff_pipe", b"v/1\x01": "exr_pipe"}
@@ -27,6 +27,7 @@ DECODERS = {b"\x89PNG": "png_pipe", b"II*\0": "tiff_pipe", b"MM\0*": "tiff_pipe"
 LAYOUTS = {1: "gray16le", 3: "rgb48le", 4: "rgba64le"}
 PNG_LAYOUTS = {1: "gray16be", 2: "ya16be", 3: "rgb48be", 4: "rgba64be"}
 
+ROWS = 256
 METRES_PER_INCH, PER_METRE = 0.0254, 1
 """For the resolution of a PNG, and how it names its unit."""
 
@@ -82,7 +83,8 @@ def _decoded(av: Any, content: bytes, kind: str, path: Path) -> Any:
 def _levels(frame: Any) -> Tensor:
     name = frame.format.name
     channels = 4 if name.startswith(("rgba", "ya", "gbra")) else 1 if name.startswith("gray") else 3
-    levels = np.asarray(frame.to_ndarray(format=LAYOUTS[channels]), np.float32) / 65535
+    levels = frame.to_ndarray(format=LAYOUTS[channels]).astype(np.float32)
+    levels /= 65535
     return torch.from_numpy(levels.reshape(1, frame.height, frame.width, channels))
 
 
@@ -103,7 +105,9 @@ def deep_bytes(image: Tensor, suffix: str, metadata: Metadata) -> bytes:
     if suffix == ".exr":
         planes = {1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[image.shape[-1]]
         return _encode("exr", image.float().cpu().contiguous().numpy(), planes)
-    levels = image.double().clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
+    levels = np.empty(image.shape, np.uint16)
+    for rows, target in zip(image.split(ROWS), np.split(levels, range(ROWS, len(levels), ROWS)), strict=True):
+        target[:] = rows.double().clamp(0, 1).mul_(65535).round_().cpu().numpy()  # no second picture of doubles
     if suffix in (".tif", ".tiff"):
         return tiff_bytes(levels, metadata)
     return _with_chunks(_encode("png", levels, PNG_LAYOUTS[image.shape[-1]]), metadata)
@@ -123,6 +127,8 @@ def _encode(codec: str, values: np.ndarray, layout: str) -> bytes:
         frame = av.VideoFrame.from_ndarray(values[..., 0] if channels == 1 else values, format=layout)
     encoder = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, layout, Fraction(1, 1)
+    if codec == "png":
+        encoder.options = {"compression_level": str(FAST)}
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 

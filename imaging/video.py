@@ -15,7 +15,7 @@ from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError, writing
 from .video_encoder import FORMATS, LOSSLESS, Encoding, OtherTrack, add_sound, add_video, frame_of, put_waveform
-from .video_extras import is_kept, keep_track_words, keep_words
+from .video_extras import is_kept, keep_track_words, keep_words, left_out
 from .video_fit import SAFE_LAYOUT, WHOLE_LAYOUT, clock_for, colours_for
 from .video_reader import DEFAULT_RATE, Timeline, Window, pixels_of, quarter_turns, understood
 
@@ -32,16 +32,18 @@ def convert_video(
     codec: str | None = None,
     quality: int = Encoding.quality,
     on_frame: OnFrame | None = None,
+    on_left_out: Callable[[str], None] | None = None,
 ) -> int:
     """Run every frame of a video through `change` and write it again; returns the number of frames.
 
     Sound is copied, or converted when the new container cannot hold it. Subtitles are copied where it takes them as
     they are; words about the film, languages and chapters go along. Not kept: further picture tracks (a cover),
-    attachments, other subtitles, and of a part of a clip the chapters.
+    attachments, other subtitles, transparency, and of a part of a clip the chapters.
 
     Args:
         change: [1,H,W,3] in [0,1] → the same.
         codec, quality: see `Encoding`.
+        on_left_out: told once, before the first frame, which tracks of the file are not kept, and transparency.
 
     Raises:
         PictureError: no video, damaged, no such codec, or a codec that the container or the size does not fit.
@@ -57,7 +59,10 @@ def convert_video(
     with understood(av, f"{clip.name} cannot be converted to '{_known(target).name}'"):
         turns = quarter_turns(av, clip)
         with av.open(clip.opened()) as reader, _writer(av, target) as writer:
-            return _Converter(av, reader, writer, target, encoding, Window(*clip.window), turns).run(change, on_frame)
+            converter = _Converter(av, reader, writer, target, encoding, Window(*clip.window), turns)
+            if converter.left_out and on_left_out is not None:
+                on_left_out(converter.left_out)
+            return converter.run(change, on_frame)
 
 
 def write_video(
@@ -153,6 +158,7 @@ class _Converter:
         self._video = video = reader.streams.video[0]
         self._window = window
         self._others = {s.index: OtherTrack(writer, s) for s in reader.streams if is_kept(s, writer)}
+        self.left_out = left_out(reader, self._others)
         keep_words(reader, writer, window.is_whole)
         size = (video.width, video.height)
         rate = video.average_rate or DEFAULT_RATE

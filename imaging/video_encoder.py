@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .deep_files import pyav
@@ -15,6 +16,7 @@ from .files import PictureError
 from .video_extras import is_taken, keep_track_words
 from .video_fit import BT709, LIMITED_RANGE, SAFE_LAYOUT, check_size, layout_for
 from .video_reader import bits_of
+from .yuv import frame_with, is_planar
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 """File name endings and what FFmpeg calls them."""
@@ -105,7 +107,11 @@ def frame_of(av: Any, pixels: Tensor, stream: Any, colorspace: Any = BT709, colo
     if pixels.shape[-1] not in (1, 3):
         raise PictureError(f"frames have {pixels.shape[-1]} channels; give frames of RGB or gray.")
     pixels = pixels.expand(*pixels.shape[:2], 3)
-    layout, top = bits_of(av.VideoFormat(stream.pix_fmt))
+    known = av.VideoFormat(stream.pix_fmt)
+    if is_planar(known):
+        planes = pixels.permute(2, 0, 1).to("cpu", torch.float32).clamp(0, 1)
+        return frame_with(av, planes, known, colorspace, color_range)
+    layout, top = bits_of(known)
     levels = pixels.float().clamp(0, 1).mul(top).round().cpu().numpy().astype(np.uint16 if top > 255 else np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format=layout)
     return frame.reformat(format=stream.pix_fmt, dst_colorspace=colorspace, dst_color_range=color_range)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
@@ -31,3 +33,20 @@ def is_kept(stream: Any, writer: Any) -> bool:
 def is_taken(stream: Any, writer: Any) -> bool:
     """Whether the new container holds the track without conversion."""
     return stream.codec.canonical_name in writer.supported_codecs
+
+
+def left_out(reader: Any, kept: Iterable[int]) -> str:
+    """What of a video goes nowhere, in words: its tracks but those of the numbers `kept`, and transparency; '' = none.
+
+    The first picture track is always kept.
+    """
+    first, kept = reader.streams.video[0], set(kept)
+    lost = [stream for stream in reader.streams if stream.index not in (first.index, *kept)]
+    kinds = Counter(f"{_kind(stream)} track" for stream in lost)
+    words = [f"{count} {kind}s" if count > 1 else f"a {kind}" for kind, count in kinds.items()]
+    return ", ".join([*words, "transparency"] if len(first.format.components) in (2, 4) else words)
+
+
+def _kind(stream: Any) -> str:
+    known = stream.codec_context and stream.codec_context.codec.canonical_name
+    return f"{stream.type} ({known})" if known else str(stream.type)

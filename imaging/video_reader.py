@@ -14,6 +14,7 @@ from torch import Tensor
 from .clip import Clip, FileClip, FrameClip
 from .deep_files import pyav
 from .files import PictureError
+from .yuv import is_planar, rgb_of
 
 DEFAULT_RATE = Fraction(25)
 WITHOUT_PTS = ("avi",)
@@ -49,7 +50,13 @@ def understood(av: Any, problem: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
-        raise PictureError(f"{problem} ({error}).") from error
+        raise PictureError(f"{problem} ({_words(error)}).") from error
+
+
+def _words(error: Exception) -> str:
+    """FFmpeg's reason without numbers and without the temporary file, and what it said last, which may tell more."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return ": ".join([reason, *[said[2].strip() for said in [getattr(error, "log", None)] if said]])
 
 
 def quarter_turns(av: Any, clip: FileClip) -> int:
@@ -70,6 +77,8 @@ def bits_of(layout: Any) -> tuple[str, int]:
 
 def pixels_of(frame: Any, turns: int = 0) -> Tensor:
     """A decoded frame → [1,H,W,3] float32 in [0,1], turned counter-clockwise by quarters."""
+    if is_planar(frame.format):
+        return torch.rot90(rgb_of(frame), turns, (1, 2)).permute(1, 2, 0)[None]
     layout, top = bits_of(frame.format)
     levels = torch.from_numpy(frame.to_ndarray(format=layout).astype(np.float32) / top)
     return torch.rot90(levels, turns, (0, 1)).contiguous()[None]

@@ -60,7 +60,7 @@ class DenoiseControl:
         coarse_detail: float,
         protect: Tensor | None = None,
     ) -> tuple:
-        """The blend as an IMAGE."""
+        """The blend as an IMAGE, kept in [0,1] if the noisy picture is."""
         before, layout = split(noisy, "noisy")
         after, _ = split(denoised, "denoised")
         if before.shape != after.shape:
@@ -72,4 +72,4 @@ class DenoiseControl:
         result = blend_luma_chroma(before, detailed, luma, chroma)
         if protect is not None:
             result = protected(before, result, fitted(protect, noisy, "protect"))
-        return (layout.restore(result),)
+        return (layout.restore_like(result, noisy),)

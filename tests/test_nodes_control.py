@@ -102,3 +102,12 @@ def test_auto_tune_finds_how_long_a_zero_shot_denoiser_should_learn():
 def test_auto_tune_refuses_what_it_cannot_tune(denoiser, lowest, problem):
     with pytest.raises(ValueError, match=problem):
         AutoTune().tune(denoiser, noisy_edge()[1], lowest, 50.0, 5, 2)
+
+
+def test_control_stays_between_black_and_white_where_the_picture_did():
+    noisy = torch.rand(1, 24, 20, 4, generator=torch.manual_seed(0))
+    settings = {"luma": 1.0, "chroma": 0.5, "fine_detail": 0.5, "medium_detail": 0.0, "coarse_detail": 0.0}
+    (kept,) = DenoiseControl().blend(noisy, noisy.flip(1), **settings)
+    assert kept.min() >= 0 and kept.max() <= 1
+    (bright,) = DenoiseControl().blend(4 * noisy, 4 * noisy.flip(1), **settings)
+    assert bright[..., :3].max() > 2

@@ -158,6 +158,27 @@ def test_words_chapters_and_subtitles_go_along(tmp_path, source, target, lines):
         assert [(float(packet.pts * packet.time_base), bytes(packet)) for packet in packets] == lines
 
 
+def test_what_is_left_out_is_named(tmp_path, capsys):
+    film(tmp_path / "a.mkv", "subrip")
+    for target, said in (("b.mkv", []), ("b.mp4", ["a subtitle (subrip) track"])):
+        told: list[str] = []
+        convert_video(FileClip(str(tmp_path / "a.mkv")), tmp_path / target, unchanged, on_left_out=told.append)
+        assert told == said
+    words = ["denoise", str(tmp_path / "a.mkv"), "-o", str(tmp_path / "c.mp4"), "--denoiser", "heat", "--sigma", "5"]
+    assert main(words) == 0
+    assert "a.mkv: left out: a subtitle (subrip) track" in capsys.readouterr().err
+
+
+def test_transparency_is_named_when_it_is_left_out(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as writer:
+        track = writer.add_stream("ffv1", rate=25)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuva420p"
+        writer.mux([*track.encode(av.VideoFrame(64, 48, "yuva420p")), *track.encode(None)])
+    told: list[str] = []
+    convert_video(FileClip(str(tmp_path / "a.mkv")), tmp_path / "b.mp4", unchanged, on_left_out=told.append)
+    assert told == ["transparency"]
+
+
 def test_a_part_keeps_its_subtitles_in_their_places_and_no_chapters(tmp_path):
     film(tmp_path / "a.mkv", "subrip")
     convert_video(FileClip(str(tmp_path / "a.mkv"), window=(0.12, 0.2)), tmp_path / "b.mkv", unchanged)
