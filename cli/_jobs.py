@@ -74,17 +74,21 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
 
 
 def result_name(file: AnyPath) -> AnyPath:
-    """What the result of a file is called: the same, but a developed raw file becomes a TIFF."""
+    """What the result of a file is called: the same, but a developed raw file becomes a TIFF, a camera's video an MP4."""
     from ..imaging.raw import DEVELOPED, RAW_SUFFIXES
+    from ..imaging.video import READ_ONLY, WRITTEN
 
-    return file.with_suffix(DEVELOPED) if file.suffix.lower() in RAW_SUFFIXES else file
+    suffix = file.suffix.lower()
+    if suffix in RAW_SUFFIXES:
+        return file.with_suffix(DEVELOPED)
+    return file.with_suffix(WRITTEN) if suffix in READ_ONLY else file
 
 
 def _written_as(source: Path) -> Sequence[str]:
     from ..imaging.files import SUFFIXES
-    from ..imaging.video import VIDEO_SUFFIXES
+    from ..imaging.video import FORMATS, VIDEO_SUFFIXES
 
-    return VIDEO_SUFFIXES if source.suffix.lower() in VIDEO_SUFFIXES else SUFFIXES
+    return tuple(FORMATS) if source.suffix.lower() in VIDEO_SUFFIXES else SUFFIXES
 
 
 def _is_result(file: Path, name: str, output: Path) -> bool:

@@ -19,7 +19,10 @@ from .video_extras import is_kept, keep_track_words, keep_words, left_out
 from .video_fit import SAFE_LAYOUT, WHOLE_LAYOUT, clock_for, colours_for
 from .video_reader import DEFAULT_RATE, Timeline, Window, pixels_of, quarter_turns, understood
 
-VIDEO_SUFFIXES = tuple(FORMATS)
+READ_ONLY = (".m4v", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv")
+"""Endings, most of them of cameras and telephones, whose results become WRITTEN."""
+VIDEO_SUFFIXES = (*FORMATS, *READ_ONLY)
+WRITTEN = ".mp4"
 OnFrame = Callable[[int, int], None]
 """Told (frames done, frames expected or 0)."""
 

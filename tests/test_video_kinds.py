@@ -216,3 +216,20 @@ def test_the_command_takes_codecs_without_crf(tmp_path):
     write_video(iter([smooth()] * 2), tmp_path / "a.mp4", RATE)
     words = ["denoise", str(tmp_path / "a.mp4"), "-o", str(tmp_path / "b.avi"), "--denoiser", "heat", "--sigma", "5"]
     assert main([*words, "--codec", "mpeg4", "--crf", "20"]) == 0
+
+
+def test_the_film_of_a_camcorder_becomes_an_mp4(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video([torch.rand(32, 48, 3) for _ in range(3)], "own.mp4", RATE)
+    with av.open("own.mp4") as own, av.open("00001.MTS", "w", format="mpegts") as film:
+        track = film.add_stream_from_template(own.streams.video[0])
+        for packet in own.demux():
+            if packet.dts is not None:
+                packet.stream = track
+                film.mux(packet)
+    assert main(["denoise", "00001.MTS", "-o", "out/", "--denoiser", "heat", "--sigma", "5"]) == 0
+    assert main(["denoise", "00001.MTS", "-o", "b.mkv", "--denoiser", "heat", "--sigma", "5"]) == 0
+    assert main(["denoise", "00001.MTS", "-o", "b.mts", "--denoiser", "heat", "--sigma", "5"]) == 2
+    for made in ("out/00001.mp4", "b.mkv"):
+        with av.open(made) as film:
+            assert len(list(film.decode(video=0))) == 3
