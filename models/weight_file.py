@@ -34,8 +34,8 @@ def read_weights(path: Path) -> Weights:
     """The tensors of a weight file, and its metadata (empty for pickles); nothing in a pickle is ever executed.
 
     Raises:
-        DenoiseError: no weight file, corrupt, empty, without tensors, with NaN or infinity in one, or a pickle that asks
-            for more than tensors or that this torch cannot read safely.
+        DenoiseError: no weight file, corrupt, empty, without tensors, with NaN or infinity in one, or a pickle that
+            asks for more than tensors or that this torch cannot read safely.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
