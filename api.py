@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .imaging.layout import split
-from .imaging.level import Level, Sigma, as_sigma
+from .imaging.level import DenoiseError, Level, Sigma, as_sigma
 from .imaging.metrics import psnr, ssim
 from .imaging.noise import add_noise
 from .models.contract import Denoiser
@@ -48,7 +48,8 @@ def denoise(
         Same shape, dtype and device; kept in [0,1] if the input is.
 
     Raises:
-        TypeError, ValueError: an unusable image, denoiser or setting; progress beside monitor.
+        TypeError, ValueError: an unusable image, denoiser or setting; a sigma above every value of the picture, as one
+            on the 0–255 scale is; progress beside monitor.
     """
     if not isinstance(denoiser, Denoiser):
         raise TypeError(f"denoiser must come from load_denoiser, got {type(denoiser).__name__}.")
@@ -59,7 +60,7 @@ def denoise(
     monitor = monitor or Monitor(on_progress=progress)
     scheduler = InterpolationScheduler(steps, method, start_alpha)  # type: ignore[arg-type]
     planes, layout = split(image)
-    level = Level(None if sigma is None else as_sigma(sigma, planes))
+    level = Level(None if sigma is None else _possible(as_sigma(sigma, planes), planes))
     clean = torch.empty_like(planes) if len(planes) > 1 else planes
     for frame in range(len(planes)):
         noisy = planes[frame : frame + 1]
@@ -74,6 +75,16 @@ def denoise(
     if strength < 1:
         clean.sub_(planes).mul_(strength).add_(planes)
     return layout.restore_like(clean, image)
+
+
+def _possible(sigma: Tensor, planes: Tensor) -> Tensor:
+    """sigma itself, unless it is above 1 and above all values of the picture, which noise of that deviation exceeds."""
+    if (highest := float(sigma.max())) > 1 and highest > float(planes.abs().max()):
+        raise DenoiseError(
+            f"sigma is {highest:g}, more than any value of the picture; give it on the [0,1] scale, "
+            f"that is {highest:g}/255 if it is meant on the 0–255 scale."
+        )
+    return sigma
 
 
 def _shares_memory(one: Tensor, other: Tensor) -> bool:

@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--adapter",
         choices=("lora",),
-        help="train low-rank adapters instead of all weights: a file below 1 MB that is added to the weights of --init",
+        help="train low-rank adapters instead of all weights: a small file that is added to the weights of --init",
     )
     parser.add_argument("--rank", type=positive, metavar="R", help=f"size of the adapters (default: {RANK})")
     add_device_options(parser, ("fp32", "bf16"))

@@ -13,7 +13,7 @@ from .estimation_correlation import is_correlated
 from .estimation_flat import flat_areas
 from .estimation_mad import mad_sigma
 from .estimation_pca import NoiseSpace, flat_sigma, noise_space
-from .patches import ONE_VALUE, Patches, cut, drawn_share, photographed
+from .patches import ONE_VALUE, Patches, areas_of_one_value, cut, drawn_share, photographed
 
 METHODS = ("auto", "patch_pca", "flat_areas", "mad")
 COLOUR_SIDE, GRAY_SIDE = 5, 8
@@ -115,12 +115,12 @@ def patches_of(planes: Tensor) -> Patches | None:
     return None
 
 
-def noisy_patches(planes: Tensor) -> Patches | None:
-    """`patches_of` without those that are not `photographed`; `grid` no longer holds."""
+def noisy_patches(planes: Tensor, even: Tensor) -> Patches | None:
+    """`patches_of` without those that are not `photographed`; `grid` no longer holds. even: `areas_of_one_value`."""
     patches = patches_of(planes)
     if patches is None:
         return None
-    kept = photographed(drawn_share(planes, patches), PATCHES_PER_DIRECTION * patches.values[0].numel())
+    kept = photographed(drawn_share(even, patches), PATCHES_PER_DIRECTION * patches.values[0].numel())
     return replace(patches, values=patches.values[kept])
 
 
@@ -135,30 +135,32 @@ def _by(method: str, frame: Tensor) -> float:
     planes = planes_of(frame)
     if method == "mad":
         return mad_sigma(planes)
+    even = areas_of_one_value(planes)
     if method == "patch_pca":
-        return _pca(planes)[1]
-    flat = flat_areas(planes)
+        return _pca(planes, even)[1]
+    flat = flat_areas(planes, even)
     return mad_sigma(planes) if flat is None else flat.sigma
 
 
 def _measure(frame: Tensor) -> NoiseMeasurement:
     planes = planes_of(frame)
-    typical, white = _pca(planes)
-    flat = flat_areas(planes)
+    even = areas_of_one_value(planes)  # once, as it looks at every pixel
+    typical, white = _pca(planes, even)
+    flat = flat_areas(planes, even)
     correlated = white > 0 and is_correlated(planes, typical, flat)  # a drawing's edges are no noise to share
     return NoiseMeasurement(white, None if flat is None else flat.sigma, correlated)
 
 
-def _pca(planes: Tensor) -> tuple[float, float]:
+def _pca(planes: Tensor, even: Tensor) -> tuple[float, float]:
     """Sigma of [C,H,W] as the median patch has it, and as the flat ones had it before clipping."""
-    patches = noisy_patches(planes)
+    patches = noisy_patches(planes, even)
     if patches is None:
         sigma = mad_sigma(planes)
         return sigma, sigma
     detail = patches.detail
     space = noise_space(detail.flatten(1))
     sigma = flat_sigma(space, patches)
-    clipped = sigma > 0 and is_clipped(planes)
+    clipped = sigma > 0 and is_clipped(planes, even)
     return space.typical, _before_clipping(detail, patches, sigma) if clipped else sigma
 
 

@@ -8,20 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .patches import areas_of_one_value
-
 SATURATED_SHARE = 1e-3
 """Share of values exactly at 0 or 1 from which a picture counts as clipped."""
 REACH = 4.0
 POINTS = 1025
 
 
-def is_clipped(frame: Tensor) -> bool:
-    """Whether a frame [C,H,W] stays within [0,1] and touches a bound more often than by chance."""
+def is_clipped(frame: Tensor, even: Tensor) -> bool:
+    """Whether a frame [C,H,W] stays within [0,1] and touches a bound more often than by chance outside `even` areas."""
     low, high = (float(end) for end in frame.aminmax())
     if low < 0 or high > 1 or 0 < low <= high < 1:
         return False
-    photographed = ~areas_of_one_value(frame)
+    photographed = ~even
     bound = ((frame == 0) | (frame == 1)) & photographed
     return int(bound.count_nonzero()) >= SATURATED_SHARE * max(1, int(photographed.count_nonzero()))
 

@@ -29,8 +29,10 @@ class FlatAreas:
     tilt: float
 
 
-def flat_areas(frame: Tensor) -> FlatAreas | None:
+def flat_areas(frame: Tensor, even: Tensor) -> FlatAreas | None:
     """Noise of [C,H,W] where it is flat; None when the picture has too few blocks in the middle tones.
+
+    even: its `areas_of_one_value`, which hold no noise.
 
     Blocks are chosen by one half of their low frequencies and measured by the other, then the other way round, so
     that choosing does not bias the measurement (Ponomarenko's method as analysed by Colom & Buades 2013).
@@ -39,7 +41,7 @@ def flat_areas(frame: Tensor) -> FlatAreas | None:
         return None
     patches = cut(frame, SIDE, LIMIT)
     usable = ((patches.means > DARKEST) & (patches.means < BRIGHTEST)).all(dim=1)
-    usable[usable.clone()] = photographed(drawn_share(frame, patches)[usable], FEWEST)
+    usable[usable.clone()] = photographed(drawn_share(even, patches)[usable], FEWEST)
     power = (patches.values[usable] @ cosine_basis(SIDE).T).square().sum(dim=1)
     if len(power) < FEWEST:
         return None

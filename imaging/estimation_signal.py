@@ -10,7 +10,7 @@ from torch import Tensor
 from .estimation import estimate_sigma, frames_of, noisy_patches, planes_of, space_of
 from .estimation_clipping import is_clipped
 from .estimation_pca import NoiseSpace, flat_sigma
-from .patches import Patches
+from .patches import Patches, areas_of_one_value
 
 BINS = 24
 """Narrow, because flat patches are sought in each and the darker ones of a bin look flatter."""
@@ -46,7 +46,8 @@ def fit_poisson_gaussian(image: Tensor) -> list[PoissonGaussian]:
 
 def _frame(frame: Tensor) -> PoissonGaussian:
     planes = planes_of(frame)
-    patches = noisy_patches(planes)
+    even = areas_of_one_value(planes)
+    patches = noisy_patches(planes, even)
     if patches is None:
         return PoissonGaussian(0.0, float(estimate_sigma(frame[None]).square()))
     space = space_of(patches)
@@ -54,7 +55,7 @@ def _frame(frame: Tensor) -> PoissonGaussian:
     share = space.weights.view(planes.shape[0], -1).sum(dim=1).float()
     signal = patches.means @ share
     curve = _curve(space, signal, patches)
-    if is_clipped(planes):
+    if is_clipped(planes, even):
         margin = SAFE_DISTANCE * curve[1].sqrt()
         curve = curve[:, (curve[0] > margin) & (curve[0] < 1 - margin)]
     return fit_line(*curve)

@@ -81,9 +81,9 @@ def _around(values: Tensor, merge: Callable[..., Tensor]) -> Tensor:
     return values
 
 
-def drawn_share(frame: Tensor, patches: Patches) -> Tensor:
-    """[N] share of the pixels of each patch of this frame that lie in areas of one value."""
-    return windows(areas_of_one_value(frame), patches.side, patches.steps).flatten(1).float().mean(dim=1)
+def drawn_share(even: Tensor, patches: Patches) -> Tensor:
+    """[N] share of the pixels of each patch that lie in areas of one value; even: these, of the patches' frame."""
+    return windows(even, patches.side, patches.steps).flatten(1).float().mean(dim=1)
 
 
 def photographed(drawn: Tensor, fewest: int) -> Tensor:

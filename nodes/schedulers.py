@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import host
 from .. import schedulers as processes
 from ..imaging.level import DenoiseError
 from ..schedulers.heat import BORDERS
@@ -152,7 +153,8 @@ class HeatScheduler(SchedulerNode):
 
     def build(self, steps: int, iterations: int, time_step: float, conductivity: float, border: Any) -> dict[str, Any]:
         """The scheduler and its chart."""
-        scheduler = processes.HeatScheduler(steps, iterations, time_step, conductivity, border)
+        cancel = host.monitor().check_cancel
+        scheduler = processes.HeatScheduler(steps, iterations, time_step, conductivity, border, cancel)
         return self.answer(
             "Heat diffusion", scheduler, f"{iterations} iterations of Δt·κ = {time_step * conductivity:g}"
         )

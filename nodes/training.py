@@ -64,7 +64,7 @@ class TrainDenoiser:
                 "clean": ("IMAGE", {"tooltip": clean}),
                 "train": choice(
                     (WHOLE, ADAPTER, *NEW),
-                    "All weights of the connected denoiser, an adapter below 1 MB that Load Denoiser can add to it, or "
+                    "All weights of the connected denoiser, a small adapter that Load Denoiser can add to it, or "
                     "a new network, which takes hours to become good.",
                 ),
                 "noise": choice(tuple(NOISE_KINDS), "Kind of noise put on the clean pictures; see Add Noise."),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..imaging.heat import heat_step
 from ..imaging.level import DenoiseError, Level, Sigma, as_sigma
+from ..monitor import Monitor
 from .base import State, check_step
 
 Border = Literal["edge", "reflect"]
@@ -29,14 +31,23 @@ def _check(rate: float, border: str) -> None:
         raise DenoiseError(f"border {border!r} is unknown; use one of {', '.join(BORDERS)}.")
 
 
-def diffuse(image: Tensor, iterations: int, rate: float, border: str = "edge") -> Tensor:
+def diffuse(
+    image: Tensor,
+    iterations: int,
+    rate: float,
+    border: str = "edge",
+    check_cancel: Callable[[], object] = Monitor().check_cancel,
+) -> Tensor:
     """[B,C,H,W] → the same after `iterations` of `heat_step`, which says what rate and border are.
+
+    check_cancel: called before each iteration, a second on a large picture; may raise.
 
     Raises:
         DenoiseError: rate outside (0, 1/4] or an unknown border.
     """
     _check(rate, border)
     for _ in range(iterations):
+        check_cancel()
         image = heat_step(image, rate, border)
     return image
 
@@ -53,8 +64,9 @@ def noise_gain(iterations: int, rate: float) -> float:
 class HeatScheduler:
     """The input smoothed by `iterations` of the heat equation, sharpened again in `steps` with a clean estimate.
 
-    time_step·conductivity: Δt·κ of u ← u + Δt·κ·Δu, at most 1/4. border: see `heat_step`. Smoothing removes noise and
-    detail alike; what comes back is the denoiser's detail on the smoothed picture's large structures.
+    time_step·conductivity: Δt·κ of u ← u + Δt·κ·Δu, at most 1/4. border: see `heat_step`. check_cancel: see
+    `diffuse`. Smoothing removes noise and detail alike; what comes back is the denoiser's detail on the smoothed
+    picture's large structures.
     """
 
     steps: int = 5
@@ -62,6 +74,7 @@ class HeatScheduler:
     time_step: float = 0.1
     conductivity: float = 0.1
     border: Border = "edge"
+    check_cancel: Callable[[], object] = field(default=Monitor().check_cancel, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= self.iterations:
@@ -75,7 +88,7 @@ class HeatScheduler:
     def start(self, image: Tensor, *, sigma: Sigma = None, seed: int = 0, first_frame: int = 0) -> State:
         """The picture at the end of the forward process. Deterministic: seed and first_frame change nothing."""
         image = image.float()
-        x = diffuse(image, self.iterations, self._rate, self.border)
+        x = self._diffuse(image, self.iterations)
         times = tuple(int(time) for time in self._times())
         return State(self, x, times, origin=image, sigma=sigma, seed=seed, first_frame=first_frame)
 
@@ -93,13 +106,16 @@ class HeatScheduler:
     def step(self, state: State, clean: Tensor, noise: Tensor | None = None) -> State:
         """Algorithm 2 of the paper: x_{s−1} = x_s − D(x̂0, s) + D(x̂0, s−1), D the forward smoothing; no noise."""
         check_step(state, clean, noise)
-        weaker = diffuse(clean, int(state.next_time), self._rate, self.border)
-        stronger = diffuse(weaker, int(state.time - state.next_time), self._rate, self.border)
+        weaker = self._diffuse(clean, int(state.next_time))
+        stronger = self._diffuse(weaker, int(state.time - state.next_time))
         return state.advance(state.x - stronger + weaker, clean)
 
     def curves(self) -> dict[str, list[float]]:
         """Deviation in pixels, √(2·Δt·κ·iterations), of the blur at each visit."""
         return {"blur": [(2 * self._rate * time) ** 0.5 for time in self._times()]}
+
+    def _diffuse(self, image: Tensor, iterations: int) -> Tensor:
+        return diffuse(image, iterations, self._rate, self.border, self.check_cancel)
 
     def _times(self) -> list[float]:
         return np.linspace(self.iterations, 0, self.steps + 1).round().tolist()

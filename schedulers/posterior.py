@@ -12,9 +12,12 @@ from torch import Tensor
 from ..imaging.level import Level, Sigma, as_sigma
 from ..imaging.spread import spread_of
 from ..monitor import Monitor
-from .base import State
+from .base import State, single_sigma
 from .ddpm import DDPMScheduler
 from .loop import Estimate, run_loop
+
+NOISE_REACH = 6
+"""Deviations above white that noise may reach; what lies higher is a highlight."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def denoise_with_prior(
 ) -> Posterior:
     """Enter DDPM's chain at the timestep whose noise matches sigma, and sample the way back several times.
 
+    The chain keeps to [0,1]: frames with highlights beyond it, noise apart, are scaled into it and back.
+
     Args:
         image: noisy [B,C,H,W] on the [0,1] scale. denoiser: any, best one that was trained as a diffusion chain.
         sigma: noise level on the [0,1] scale, a number or one per frame.
@@ -80,10 +85,13 @@ def denoise_with_prior(
         as_sigma(sigma, image)  # of the whole batch: later only frames of it are seen
     parts = []
     for frame in range(image.shape[0]):
-        level = Level(sigma).frames(frame, frame + 1)
-        state = DDPMScheduler(steps).start(
-            image[frame : frame + 1], sigma=level.sigma, seed=seed, first_frame=first_frame + frame
-        )
-        parts.append(sample_posterior(state, denoiser, runs, monitor.part(frame, image.shape[0])))
+        noisy = image[frame : frame + 1]
+        noise = single_sigma(Level(sigma).frames(frame, frame + 1).sigma, "a diffusion chain")
+        top = float(noisy.max())
+        scale = top if top > 1 + NOISE_REACH * noise else 1.0
+        number = first_frame + frame
+        state = DDPMScheduler(steps).start(noisy / scale, sigma=noise / scale, seed=seed, first_frame=number)
+        found = sample_posterior(state, denoiser, runs, monitor.part(frame, image.shape[0]))
+        parts.append(Posterior(found.mean * scale, found.spread * scale, found.one * scale, found.steps))
     pictures = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "spread", "one"))
     return Posterior(*pictures, steps=max(part.steps for part in parts))

@@ -65,6 +65,17 @@ def test_settings_out_of_range_are_named(change, problem):
         realdenoise.denoise(torch.rand(1, 4, 4, 3), Halves(), **change)
 
 
+@pytest.mark.parametrize("sigma", [25, torch.tensor([0.1, 25.0]), torch.full((2, 1, 4, 4), 1.5)])
+def test_a_sigma_on_the_scale_of_255_is_refused(sigma):
+    with pytest.raises(ValueError, match=r"sigma is (25|1\.5), more than any value .*(25|1\.5)/255"):
+        realdenoise.denoise(torch.rand(2, 4, 4, 3), Halves(), sigma=sigma)
+
+
+def test_strong_noise_that_the_picture_may_hold_is_allowed():
+    for image, sigma in ((30 * torch.randn(1, 4, 4, 3), 25), (torch.zeros(1, 4, 4, 3), 1.0)):
+        assert torch.equal(realdenoise.denoise(image, Halves(), sigma=sigma), image / 2)
+
+
 @pytest.mark.parametrize(
     ("image", "problem"),
     [

@@ -12,6 +12,7 @@ from realdenoise.imaging.estimation_map import estimate_sigma_map
 from realdenoise.imaging.estimation_signal import PoissonGaussian, fit_line, fit_poisson_gaussian
 from realdenoise.imaging.noise import add_noise
 from realdenoise.imaging.noise.poisson_gaussian import shot_and_read
+from realdenoise.imaging.patches import areas_of_one_value
 from realdenoise.imaging.sample_photos import load_sample
 
 CENTRE = (slice(None), slice(40, 296), slice(40, 296))
@@ -42,8 +43,20 @@ def test_white_noise_on_photographs(picture, sigma):
 @pytest.mark.parametrize("sigma", [5, 25, 50])
 def test_clipped_8_bit_pictures(sigma):
     noisy = as_8_bit(noisy_sample("rocket", sigma / 255))
-    assert sigma < 25 or is_clipped(noisy[0])
+    assert sigma < 25 or is_clipped(noisy[0], areas_of_one_value(noisy[0]))
     assert estimate_sigma(noisy).item() * 255 == pytest.approx(sigma, rel=0.05)
+
+
+def test_areas_of_one_value_are_sought_once(monkeypatch):
+    seen = []
+    for module in ("estimation", "estimation_signal"):
+        name = f"realdenoise.imaging.{module}.areas_of_one_value"
+        monkeypatch.setattr(name, lambda frame: seen.append(frame) or areas_of_one_value(frame))
+    noisy = as_8_bit(noisy_sample("rocket", 50 / 255))
+    for measure in (measure_noise, fit_poisson_gaussian):
+        seen.clear()
+        measure(noisy)
+        assert len(seen) == 1
 
 
 def test_clipping_is_what_biases_an_uncorrected_estimate():

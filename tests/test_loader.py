@@ -69,6 +69,22 @@ def test_half_precision_files_become_float32(tmp_path):
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_with_nan_or_infinity_are_refused(tmp_path, value, suffix, dtype):
+    state = {key: tensor.to(dtype) for key, tensor in small_network().state_dict().items()}
+    state["model.2.weight"][1, 2, 0, 1] = value
+    (save_file if suffix == ".safetensors" else torch.save)(state, tmp_path / f"net{suffix}")
+    with pytest.raises(DenoiseError, match=r"'net\.\w+' holds NaN or infinity in 'model\.2\.weight'"):
+        load_denoiser(tmp_path / f"net{suffix}")
+
+
+def test_weights_whose_sum_alone_is_beyond_float32_load(tmp_path):
+    save_file({"model.0.weight": torch.full((2, 2), 3e38)}, tmp_path / "net.safetensors")
+    assert read_weights(tmp_path / "net.safetensors").state["model.0.weight"].shape == (2, 2)
+
+
 class Malicious:
     """Pickles into an order to create a file."""
 

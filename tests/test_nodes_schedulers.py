@@ -7,6 +7,7 @@ import torch
 from realdenoise import schedulers as processes
 from realdenoise.imaging.level import DenoiseError, Level
 from realdenoise.models.contract import Spec
+from realdenoise.monitor import Monitor
 from realdenoise.nodes import NODE_CLASS_MAPPINGS
 from realdenoise.schedulers import DDIMScheduler, DDPMScheduler, EDMScheduler
 from realdenoise.schedulers.loop import run_loop
@@ -158,3 +159,23 @@ def test_the_size_may_come_from_the_known_pixels():
     for scheduler in (DDIMScheduler(3), known.wrap(DDIMScheduler(3), image, 1)["result"][0]):
         with pytest.raises(DenoiseError, match="width and height"):
             start(scheduler, 0.0, 0, 0, 0, 1, 0)
+
+
+def test_heat_diffusion_is_cancelled_between_its_iterations(monkeypatch):
+    calls = []
+
+    def cancel_at_the_third():
+        calls.append(None)
+        if len(calls) == 3:
+            raise InterruptedError
+
+    monkeypatch.setattr("realdenoise.host.monitor", lambda *_: Monitor(check_cancel=cancel_at_the_third))
+    scheduler = NODE_CLASS_MAPPINGS["RealDenoiseHeatScheduler"]().build(2, 10, 0.1, 1.0, "edge")["result"][0]
+    assert scheduler == processes.HeatScheduler(2, 10, 0.1, 1.0)
+    with pytest.raises(InterruptedError):
+        scheduler.start(torch.rand(1, 3, 8, 8))
+    calls.extend([None] * 7)  # no third call any more
+    state = scheduler.start(torch.rand(1, 3, 8, 8))
+    calls.clear()
+    with pytest.raises(InterruptedError):
+        scheduler.step(state, state.x)

@@ -72,6 +72,23 @@ def test_one_step_is_a_plain_call() -> None:
         assert torch.allclose(drawn.mean[frame : frame + 1], plain, atol=0.01)  # the timestep's sigma is the nearest
 
 
+def test_highlights_beyond_white_are_kept_in_the_frames_that_have_them() -> None:
+    clean = torch.full((2, 3, 24, 24), 0.25)
+    clean[1, :, 8:16] = 5.0
+    noisy = clean + 0.05 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+
+    def trusting(image: torch.Tensor, level: Level, _: object = None) -> torch.Tensor:
+        return image
+
+    drawn = denoise_with_prior(noisy, trusting, 0.05, runs=3, steps=5)
+    assert (drawn.mean[1] - clean[1]).abs().max() < 0.3
+    assert drawn.one[1, :, 8:16].mean() == pytest.approx(5, abs=0.02)
+    alone = denoise_with_prior(noisy[:1], trusting, 0.05, runs=3, steps=5)
+    assert torch.equal(alone.mean[0], drawn.mean[0]) and drawn.mean[0].min() >= 0
+    above_white = denoise_with_prior(1 + noisy[:1] - clean[:1], trusting, 0.05, runs=3, steps=5)
+    assert above_white.mean.max() <= 1, "noise alone is no highlight"
+
+
 def test_unusable_settings_are_refused() -> None:
     noisy = torch.rand(1, 3, 8, 8)
     with pytest.raises(ValueError, match="runs"):

@@ -94,6 +94,8 @@ def test_learning_rate_schedules():
         schedule={"steps": 9, "learning_rate": 1.0, "decay": "epoch", "epoch_steps": 3, "epoch_factor": 0.5}
     ).schedule
     assert [epochs.rate(step, 0) for step in (0, 2, 3, 6)] == [1, 1, 0.5, 0.25]
+    short = recipe(schedule={"steps": 200, "learning_rate": 1.0, "warm_up": 300, "decay": "none"}).schedule
+    assert [short.rate(step, 0) for step in (0, 9, 19, 199)] == pytest.approx([0.05, 0.5, 1, 1])
     timed = recipe(schedule={"minutes": 1, "learning_rate": 1.0, "final_share": 0.0}).schedule
     assert timed.rate(5, 30) == pytest.approx(0.5)
 

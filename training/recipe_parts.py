@@ -99,12 +99,17 @@ class Data:
         require(self.cache_mib >= 0, "data.cache_mib", "must not be negative")
 
 
+WARM_UP_SHARE = 0.1
+"""Longer, and a short training would never have its learning rate."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast.
 
     steps or minutes: the length; with both, whichever comes first. decay: 'cosine' falls to final_share of the rate
-    over the length; 'epoch' multiplies it by epoch_factor every epoch_steps; 'none'. warm_up: steps of linear rise.
+    over the length; 'epoch' multiplies it by epoch_factor every epoch_steps; 'none'. warm_up: steps of linear rise,
+    at most WARM_UP_SHARE of the steps.
     """
 
     learning_rate: float = 5e-4
@@ -135,7 +140,8 @@ class Schedule:
 
     def rate(self, step: int, seconds: float) -> float:
         """Learning rate of step number `step`, counted from 0."""
-        rise = min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
+        warm_up = min(self.warm_up, WARM_UP_SHARE * self.steps) if self.steps else self.warm_up
+        rise = min(1.0, (step + 1) / warm_up) if warm_up else 1.0
         if self.decay == "epoch":
             return self.learning_rate * rise * self.epoch_factor ** (step // self.epoch_steps)
         if self.decay == "none":
