@@ -12,6 +12,8 @@ Runners, each in a process of its own, on the same noisy picture, taking turns:
   ours      as a user gets it; ours fp32: with --precision fp32
 Peers work on --peer-megapixels of the picture (their speed does not depend on its size; 0 = all of it). Ratios are
 against comfyui. PSNR lost and seam error are against the network in float32 on an uncut crop of 576x576.
+All have the large memory pages that this pack gives the command and ComfyUI with --cpu; THP_MEM_ALLOC_ENABLE=0 takes
+them away.
 """
 
 import argparse
@@ -32,7 +34,8 @@ def measure(runner, network, megapixels, threads, judged=False):
     words = [sys.executable, script, runner, network, str(megapixels), str(threads), judge]
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "figures.json"
-        run = subprocess.run([*words, str(result)], capture_output=True, text=True)
+        pages = {"THP_MEM_ALLOC_ENABLE": "1", **os.environ}
+        run = subprocess.run([*words, str(result)], capture_output=True, text=True, env=pages)
         if result.exists():
             return json.loads(result.read_text())
     lines = run.stderr.strip().splitlines()
