@@ -5,7 +5,10 @@ import pkgutil
 
 from .registry import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+_FIRST = ("loader", "denoise", "video", "loop_sample", "schedulers_diffusion", "schedulers")
+"""For a link that is dropped on the canvas ComfyUI offers but the first four nodes that fit: the ones most wanted."""
+
+for _name in (*_FIRST, *(module.name for module in pkgutil.iter_modules(__path__))):
+    importlib.import_module(f"{__name__}.{_name}")
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

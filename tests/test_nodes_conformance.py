@@ -158,3 +158,15 @@ def test_the_editor_shows_every_line_that_no_output_carries():
         if not issubclass(cls, SchedulerNode) and " answer(" in inspect.getsource(cls)
     }
     assert {f"RealDenoise{name}" for name in re.findall(r'"(\w+)"', shown[1])} == silent
+
+
+def test_a_dropped_link_is_offered_the_nodes_most_wanted():
+    """ComfyUI offers the first four, in the order of registration."""
+    makers = [node_id for node_id, cls in NODE_CLASS_MAPPINGS.items() if "DENOISER" in cls.RETURN_TYPES]
+    users = [
+        node_id for node_id in NODE_CLASS_MAPPINGS if node_calls.inputs(node_id).get("denoiser", [""])[0] == "DENOISER"
+    ]
+    schedulers = [node_id for node_id, cls in NODE_CLASS_MAPPINGS.items() if "DENOISE_SCHEDULER" in cls.RETURN_TYPES]
+    assert "RealDenoiseLoadDenoiser" in makers[:4]
+    assert {"RealDenoiseDenoiseImage", "RealDenoiseDenoiseVideo", "RealDenoiseSampleLoop"} <= set(users[:4])
+    assert {"RealDenoiseDDPMScheduler", "RealDenoiseInterpolationScheduler"} <= set(schedulers[:4])

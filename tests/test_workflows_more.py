@@ -26,7 +26,7 @@ def test_int8_weights_are_saved_and_change_nothing_visible(shown, tmp_path):
 
 @pytest.mark.slow
 def test_filters_and_a_network_of_the_picture_itself(shown):
-    reached = decibels(shown("without_training", "Zero-Shot Denoiser (learns from the picture itself).iterations=100"))
+    reached = decibels(shown("without_training", "Zero-Shot Denoiser.iterations=100"))
     assert reached["stabilised"] > reached["tuned"] + 0.5 > 28
     assert reached["zero-shot"] > 25
 

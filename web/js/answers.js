@@ -5,6 +5,7 @@ import { api } from "../../../scripts/api.js";
 const STORE = "RealDenoise.answers";
 const MOST_ANSWERS = 400;
 const MOST_RUNS = 50;
+const CLEARED = "00000000-0000-0000-0000-000000000000";
 
 /** Key → answer, the oldest first; kept while the browser's tab lives, because the pictures live no longer either. */
 const answers = new Map(stored());
@@ -43,19 +44,30 @@ function put(key, answer) {
   answers.set(key, answer);
 }
 
-const root = () => app.rootGraph ?? app.graph;
-const place = (node) => `${root()?.id}/${node.graph?.id}/${node.id}`;
+/** The workflow on the screen. All that were cleared have the same id, until one is loaded again: each gets its own. */
+function root() {
+  const graph = app.rootGraph ?? app.graph;
+  if (graph?.id === CLEARED) graph.id = globalThis.LiteGraph.uuidv4();
+  return graph;
+}
+
+/** Every graph of the workflow on the screen. */
+export const graphs = () => [root(), ...(root()?.subgraphs?.values() ?? [])];
+
+/** With the kind, as a number is given again when the node that had it was undone. */
+const place = (node) => `${root()?.id}/${node.graph?.id}/${node.id}/${node.type}`;
 
 /** The place of a node of a run, whose id "9:5" is node 5 in the subgraph that node 9 stands for; or undefined. */
 function placeIn(workflow, id) {
   const around = id.split(":");
   const own = around.pop();
+  const kindOf = (graph, number) => graph?.nodes?.find((node) => String(node.id) === number)?.type;
   let graph = workflow;
   for (const each of around) {
-    const kind = graph?.nodes?.find((node) => String(node.id) === each)?.type;
+    const kind = kindOf(graph, each);
     graph = workflow.definitions?.subgraphs?.find((subgraph) => subgraph.id === kind);
   }
-  return graph?.id && `${workflow.id}/${graph.id}/${own}`;
+  return graph?.id && `${workflow.id}/${graph.id}/${own}/${kindOf(graph, own)}`;
 }
 
 /** The last answer of a node on the screen, or undefined. */

@@ -1,7 +1,7 @@
 // Shows on our nodes what a run answered: `ui.text` as lines, `ui.before` and `ui.after` as a slider.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { forget, recall, remember, runsHere, watch } from "./answers.js";
+import { forget, graphs, recall, remember, runsHere, watch } from "./answers.js";
 
 const PREFIX = "RealDenoise";
 /** Nodes with lines of their own that no output carries. */
@@ -10,13 +10,18 @@ const TELLING = new Set(
     (name) => PREFIX + name,
   ),
 );
+/** Modes of muted and of bypassed nodes. */
+const SKIPPED = new Set([2, 4]);
 const LINE = 16;
-const LETTER = 6.7;
 const MOST_LINES = 10;
 /** Free on each side of an element on the classic canvas. */
 const MARGIN = 6;
+/** Of a node's width, what is not a text's, at most. */
+const SIDES = 24;
 const SLIDER_HEIGHT = 240;
 const DIFFERENCE_GAIN = 4;
+/** Until Vue nodes have taken in what a new graph holds. */
+const SETTLED_MS = 200;
 const STYLE = `
 .realdenoise-text {
   box-sizing: border-box; width: 100%; height: 100%; overflow: auto; padding: 4px 8px; border-radius: 6px;
@@ -30,7 +35,7 @@ const STYLE = `
   border-radius: 6px; cursor: ew-resize; touch-action: none; user-select: none;
 }
 .lg-node-widget .realdenoise-compare { height: auto; aspect-ratio: var(--ratio, 4 / 3); }
-.realdenoise-compare:not(.full) :is(.line, span, button) { display: none; }
+.realdenoise-compare:not(.full) :is(.pictures, .line, span, button) { display: none; }
 .realdenoise-compare img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; pointer-events: none; }
 .realdenoise-compare .line { position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
 .realdenoise-compare span {
@@ -64,6 +69,14 @@ function addWidget(node, name, shown, getMinHeight, getMaxHeight) {
     const scrolls = shown.scrollHeight > shown.clientHeight;
     if (!scrolls && !globalThis.LiteGraph?.vueNodesMode) app.canvas.processMouseWheel(event);
   });
+  // The middle button, which drags the canvas.
+  const pan = (name, pressed, method) =>
+    shown.addEventListener(name, (event) => {
+      if (pressed(event) && !globalThis.LiteGraph?.vueNodesMode) app.canvas[method](event);
+    });
+  pan("pointerdown", ({ button }) => button === 1, "processMouseDown");
+  pan("pointermove", ({ buttons }) => buttons & 4, "processMouseMove");
+  pan("pointerup", ({ button }) => button === 1, "processMouseUp");
   const widget = node.addDOMWidget(name, name, shown, {
     serialize: false,
     hideOnZoom: false,
@@ -77,24 +90,51 @@ function addWidget(node, name, shown, getMinHeight, getMaxHeight) {
   return widget;
 }
 
+function everyNode(act) {
+  for (const graph of graphs()) graph?.nodes?.forEach(act);
+}
+
+/** A Vue node goes on showing the element that it has, when another node gets its number, as after an undo: here ours. */
+function settle(node) {
+  if (node.graph !== app.canvas.graph) return;
+  for (const { name, element: own } of node.widgets ?? []) {
+    if (!name?.startsWith("realdenoise_")) continue;
+    const shown = document.querySelector(`[data-node-id="${node.id}"] .${own.classList[0]}`);
+    if (shown !== own) shown?.replaceWith(own);
+  }
+}
+
+let settling;
+
+function settleSoon() {
+  clearTimeout(settling);
+  settling = setTimeout(() => everyNode(settle), SETTLED_MS);
+}
+
 function grow(node) {
   const [width, height] = node.computeSize();
   node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
   node.setDirtyCanvas?.(true, true);
 }
 
-/** Height of the node's text in pixels: long lines wrap, more than MOST_LINES scroll. */
-function textHeight(node, text) {
+/** Height of a text in pixels on a node of that width: long lines wrap, more than MOST_LINES scroll. */
+function textHeight(text, width) {
   if (!text) return 0;
-  const letters = Math.max(10, Math.floor((node.size[0] - 40) / LETTER));
-  const rows = text.split("\n").map((line) => Math.max(1, Math.ceil(line.length / letters)));
-  return LINE * Math.min(MOST_LINES, rows.reduce((sum, count) => sum + count)) + 10;
+  const ruler = element("div", "realdenoise-text", document.body);
+  ruler.style.cssText = `position: absolute; visibility: hidden; height: auto; width: ${width - SIDES}px`;
+  ruler.textContent = text;
+  const height = ruler.offsetHeight;
+  ruler.remove();
+  return height + 2;
 }
 
 function addText(node) {
   const box = element("div", "realdenoise-text");
+  let measured = {};
   const height = () => {
-    const inside = textHeight(node, box.textContent);
+    const [text, width] = [box.textContent, node.size[0]];
+    if (text !== measured.text || width !== measured.width) measured = { text, width, inside: textHeight(text, width) };
+    const { inside } = measured;
     box.style.minHeight = `${inside}px`;
     return inside && inside + 2 * MARGIN;
   };
@@ -145,11 +185,13 @@ function makeSlider() {
   });
   pager.addEventListener("click", () => turn(index + 1));
   after.addEventListener("load", () => box.style.setProperty("--ratio", after.naturalWidth / after.naturalHeight));
+  // The server has removed them, as it does when it starts.
+  for (const picture of [before, after]) picture.addEventListener("error", () => box.classList.remove("full"));
   split(0.5);
   const show = (befores, afters) => {
     pairs = befores.map((entry, i) => [entry, afters[i]]);
-    box.classList.add("full");
-    turn(0);
+    box.classList.toggle("full", pairs.length > 0);
+    if (pairs.length) turn(0);
   };
   return { box, show };
 }
@@ -177,7 +219,7 @@ async function showCard(node, widget) {
 
 function addCard(node) {
   const widget = node.widgets?.find(({ name }) => name === "denoiser");
-  if (!widget) return undefined;
+  if (!widget) return;
   const changed = widget.callback;
   widget.callback = function (...args) {
     const result = changed?.apply(this, args);
@@ -185,7 +227,13 @@ function addCard(node) {
     queueMicrotask(() => showCard(node, widget));
     return result;
   };
-  return () => showCard(node, widget);
+  node.realdenoiseCard = () => showCard(node, widget);
+}
+
+
+/** Muted and bypassed nodes do not answer the run that starts; what they said before would pass for its result. */
+function clearSkipped() {
+  if (runsHere()) everyNode((node) => SKIPPED.has(node.mode) && node.realdenoiseClear?.());
 }
 
 app.registerExtension({
@@ -193,6 +241,13 @@ app.registerExtension({
   init() {
     element("style", "", document.head).textContent = STYLE;
     watch(PREFIX);
+    api.addEventListener("execution_start", clearSkipped);
+  },
+  setup() {
+    app.canvas.canvas.addEventListener("litegraph:set-graph", settleSoon);
+  },
+  refreshComboInNodes() {
+    everyNode((node) => node.realdenoiseCard?.()); // a file may have come since, or another one in its place
   },
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!nodeData.name.startsWith(PREFIX)) return;
@@ -201,14 +256,21 @@ app.registerExtension({
     // From the start, not with the first answer: Vue nodes overlook widgets that are added later.
     nodeType.prototype.onNodeCreated = function () {
       created?.call(this);
+      settleSoon();
       if ("before" in inputs && "after" in inputs) addSlider(this);
       if (nodeData.output?.includes("STRING") || TELLING.has(nodeData.name)) addText(this);
-      const showUnasked = nodeData.name === `${PREFIX}LoadDenoiser` ? addCard(this) : undefined;
+      if (nodeData.name === `${PREFIX}LoadDenoiser`) addCard(this);
+      this.realdenoiseClear = () => {
+        forget(this);
+        this.realdenoiseSlider?.([], []);
+        if (this.realdenoiseCard) this.realdenoiseCard();
+        else this.realdenoiseText?.("");
+      };
       // A node that is loaded or pasted gets its number and values after this.
       queueMicrotask(() => {
         const answer = this.graph && recall(this);
         if (answer) show(this, answer);
-        else if (this.graph) showUnasked?.();
+        else if (this.graph) this.realdenoiseCard?.();
       });
     };
     const executed = nodeType.prototype.onExecuted;
