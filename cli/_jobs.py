@@ -74,7 +74,7 @@ def jobs(names: Sequence[str], output: str, suffixes: Sequence[str]) -> list[Job
 
 
 def result_name(file: AnyPath) -> AnyPath:
-    """What the result of a file is called: the same, but a developed raw file becomes a TIFF, a camera's video an MP4."""
+    """What the result of a file is called: as it is, but a developed raw file .tif, a camera's video .mp4."""
     from ..imaging.raw import DEVELOPED, RAW_SUFFIXES
     from ..imaging.video import READ_ONLY, WRITTEN
 
