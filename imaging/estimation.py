@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .estimation_clipping import is_clipped, surviving_variance
-from .estimation_correlation import is_correlated
+from .estimation_correlation import is_correlated, is_shared
 from .estimation_flat import flat_areas
 from .estimation_mad import mad_sigma
 from .estimation_pca import NoiseSpace, flat_sigma, noise_space
@@ -30,6 +30,8 @@ LEAST_SURVIVING = 0.5
 USELESS = 0.05
 """Below this share nearly everything is black or white and says nothing of the noise."""
 ROUNDS, AGREEMENT = 5, 2e-3
+CONSISTENT = 0.95
+"""Least share of the flat areas' deviation that white noise of all channels must explain."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class NoiseMeasurement:
     white: of the white part (patch PCA): all of white noise, a lower bound of any other.
     flat: of everything in the flattest areas: noise and whatever texture is left there; None when there are none.
     correlated: whether neighbouring pixels share their noise, as after demosaicing, JPEG or resizing.
+    shared: whether the channels share most of their noise, as monochrome grain; it is then measured on their mean.
     """
 
     white: float
     flat: float | None
     correlated: bool
+    shared: bool = False
 
     @property
     def sigma(self) -> float:
@@ -55,10 +59,10 @@ def estimate_sigma(image: Tensor, method: str = "auto") -> Tensor:
     """[B,C,H,W] on the [0,1] scale → [B] standard deviation of the noise on the [0,1] scale, on the image's device.
 
     Args:
-        method: 'patch_pca', white noise by principal components of patches (Chen, Zhu & Heng 2015), corrected for
-        clipped black and white; 'flat_areas', noise of any spectrum by the flattest blocks; 'auto', patch_pca unless
-        the noise turns out to be spatially correlated, then flat_areas; 'mad', by wavelets (Donoho & Johnstone 1994),
-        which also serves pictures too small for the others.
+        method: 'patch_pca', white noise of each channel by principal components of patches (Chen, Zhu & Heng 2015),
+        corrected for clipped black and white; 'flat_areas', noise of any spectrum by the flattest blocks; 'auto',
+        patch_pca, on the mean of the channels where they share their noise, but flat_areas where neighbouring pixels
+        share it; 'mad', by wavelets (Donoho & Johnstone 1994), which also serves pictures too small for the others.
 
     Raises:
         ValueError: unknown method.
@@ -90,6 +94,12 @@ def planes_of(frame: Tensor) -> Tensor:
         if not any(_is_shade(values[index], values[stronger]) for stronger in kept):
             kept.append(index)
     return frame if len(kept) == len(frame) else frame[sorted(kept)]  # a large colour picture is not copied
+
+
+def measured_planes(frame: Tensor, measured: NoiseMeasurement) -> Tensor:
+    """`planes_of` [C,H,W], or where the channels share their noise the mean of them, on which it can be seen."""
+    planes = planes_of(frame)
+    return planes.mean(dim=0, keepdim=True) if measured.shared else planes
 
 
 def _is_shade(plane: Tensor, stronger: Tensor) -> bool:
@@ -147,6 +157,11 @@ def _measure(frame: Tensor) -> NoiseMeasurement:
     even = areas_of_one_value(planes)  # once, as it looks at every pixel
     typical, white = _pca(planes, even)
     flat = flat_areas(planes, even)
+    if flat is not None and len(planes) > 1 and is_shared(white, flat):
+        shared = _pca(planes.mean(dim=0, keepdim=True), even)[1]
+        both = (shared**2 + (1 - 1 / len(planes)) * white**2) ** 0.5  # the mean holds a part of each channel's own
+        if both > CONSISTENT * flat.sigma:
+            return NoiseMeasurement(both, flat.sigma, correlated=False, shared=True)
     correlated = white > 0 and is_correlated(planes, typical, flat)  # a drawing's edges are no noise to share
     return NoiseMeasurement(white, None if flat is None else flat.sigma, correlated)
 

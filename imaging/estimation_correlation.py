@@ -1,4 +1,4 @@
-"""Is the noise white, or do neighbours share it, as after demosaicing, compression or resizing?"""
+"""Is the noise white, or do neighbours share it, as after demosaicing, compression or resizing? Do the channels?"""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ COLOUR_THRESHOLD = 1.3
 """White noise in colour photographs gives 0.99 to 1.05 (at sigma 2, up to 1.2), demosaiced noise 1.8 and more, noise of
 sigma 5 in a JPEG of quality 90 1.4 and more."""
 GRAY_THRESHOLD = 6.0
+SHARED_TILT, SHARED_RATIO = 1.8, 1.4
+"""With white noise in each channel the flattest areas of colour photographs vary by up to 1.2 times as much, or have a
+tilt of 2.2 and more, as texture has; noise that the channels share varies by 1.4 to 30 times as much, at 1.0 to 1.7."""
 
 
 def coarse_sigma(planes: Tensor) -> float | None:
@@ -41,3 +44,12 @@ def is_correlated(planes: Tensor, fine: float, flat: FlatAreas | None) -> bool:
         coarse = coarse_sigma(planes)
         return coarse is not None and coarse > COLOUR_THRESHOLD * fine
     return flat is not None and flat.tilt > GRAY_THRESHOLD
+
+
+def is_shared(white: float, flat: FlatAreas | None) -> bool:
+    """Whether the channels of a colour picture share their noise, as monochrome grain: most directions are without it.
+
+    Args:
+        white: sigma of the white noise that each channel has for itself. flat: of the same picture.
+    """
+    return flat is not None and white > 0 and flat.tilt < SHARED_TILT and flat.sigma > SHARED_RATIO * white

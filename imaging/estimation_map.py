@@ -10,11 +10,10 @@ from torch import Tensor
 
 from .estimation import (
     NoiseMeasurement,
-    estimate_sigma,
     frames_of,
     measure_noise,
+    measured_planes,
     patches_of,
-    planes_of,
     space_of,
 )
 from .estimation_pca import NoiseSpace, sigma_of_median
@@ -48,12 +47,11 @@ def estimate_sigma_map(image: Tensor, window: int = 48, measured: Sequence[Noise
 
 def _frame(frame: Tensor, window: int, whole: NoiseMeasurement | None) -> Tensor:
     """[C,H,W] → [1,H,W]."""
-    planes = planes_of(frame)
-    patches = patches_of(planes)
-    if patches is None:
-        return estimate_sigma(frame[None]).expand(1, *frame.shape[-2:]).clone()
-    local, centres = _local_sigma(space_of(patches), patches, window)
     whole = whole or measure_noise(frame[None])[0]
+    patches = patches_of(measured_planes(frame, whole))
+    if patches is None:
+        return torch.full((1, *frame.shape[-2:]), whole.sigma)
+    local, centres = _local_sigma(space_of(patches), patches, window)
     if whole.correlated and whole.white > 0:
         local = local * (whole.sigma / whole.white)
     return _between(local, centres, frame.shape[-2:])

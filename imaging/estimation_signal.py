@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .estimation import estimate_sigma, frames_of, noisy_patches, planes_of, space_of
+from .estimation import NoiseMeasurement, frames_of, measure_noise, measured_planes, noisy_patches, space_of
 from .estimation_clipping import is_clipped
 from .estimation_pca import NoiseSpace, flat_sigma
 from .patches import Patches, areas_of_one_value
@@ -34,22 +35,26 @@ class PoissonGaussian:
         return (self.a * signal + self.b).clamp_min(0).sqrt()
 
 
-def fit_poisson_gaussian(image: Tensor) -> list[PoissonGaussian]:
+def fit_poisson_gaussian(image: Tensor, measured: Sequence[NoiseMeasurement] | None = None) -> list[PoissonGaussian]:
     """[B,C,H,W], linear light on the [0,1] scale → a and b of each frame.
 
     As Foi et al. 2008: the noise is measured at every brightness, and a line fitted to the variances by least
     absolute deviations, relative to their size. All channels share one line. Pictures of one brightness, or too small,
     give a = 0.
+
+    Args:
+        measured: what `measure_noise` has said of the frames, if it has been asked before.
     """
-    return [_frame(frame) for frame in frames_of(image)]
+    known = measure_noise(image) if measured is None else measured
+    return [_frame(frame, whole) for frame, whole in zip(frames_of(image), known, strict=True)]
 
 
-def _frame(frame: Tensor) -> PoissonGaussian:
-    planes = planes_of(frame)
+def _frame(frame: Tensor, whole: NoiseMeasurement) -> PoissonGaussian:
+    planes = measured_planes(frame, whole)
     even = areas_of_one_value(planes)
     patches = noisy_patches(planes, even)
     if patches is None:
-        return PoissonGaussian(0.0, float(estimate_sigma(frame[None]).square()))
+        return PoissonGaussian(0.0, whole.sigma**2)
     space = space_of(patches)
     # A direction mixes channels: its variance is a·(mean weighted by its squared entries) + b.
     share = space.weights.view(planes.shape[0], -1).sum(dim=1).float()

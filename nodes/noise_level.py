@@ -25,7 +25,7 @@ def _words(measured: NoiseMeasurement) -> str:
     """One frame's noise in a sentence or two."""
     white = SIGMA_SCALE * measured.white
     if not measured.correlated:
-        return f"white noise, sigma {white:.2f}"
+        return f"white noise, sigma {white:.2f}" + ", most of it the same in all channels" * measured.shared
     flat = "" if measured.flat is None else f"; the flattest areas vary by {SIGMA_SCALE * measured.flat:.2f}"
     return (
         f"neighbouring pixels share their noise (demosaicing, JPEG or resizing), so sigma {white:.2f} of the white "
@@ -85,7 +85,7 @@ class EstimateNoise:
             sigma = measured[0].sigma if method == "auto" else estimate_sigma(frame, method).item()
             sigmas.append(SIGMA_SCALE * sigma)
             maps.append(estimate_sigma_map(frame, map_window, measured)[:, 0])
-            fits.append(fit_poisson_gaussian(frame)[0])
+            fits.append(fit_poisson_gaussian(frame, measured)[0])
             lines.append(f"frame {index}: {_words(measured[0])}; {_curve(fits[-1])}")
             monitor.advance((index + 1) / len(planes))
         sigma, local = sqrt(fmean(value**2 for value in sigmas)), torch.cat(maps)

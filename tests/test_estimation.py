@@ -53,7 +53,8 @@ def test_areas_of_one_value_are_sought_once(monkeypatch):
         name = f"realdenoise.imaging.{module}.areas_of_one_value"
         monkeypatch.setattr(name, lambda frame: seen.append(frame) or areas_of_one_value(frame))
     noisy = as_8_bit(noisy_sample("rocket", 50 / 255))
-    for measure in (measure_noise, fit_poisson_gaussian):
+    known = measure_noise(noisy)
+    for measure in (measure_noise, lambda image: fit_poisson_gaussian(image, known)):
         seen.clear()
         measure(noisy)
         assert len(seen) == 1
@@ -155,7 +156,7 @@ def test_any_shape(height, width, channels, method, value):
 def test_white_noise_is_not_called_correlated():
     for picture, sigma in (("cat", 5), ("coffee", 25), ("astronaut", 10)):
         measured = measure_noise(noisy_sample(picture, sigma / 255))[0]
-        assert not measured.correlated
+        assert not measured.correlated and not measured.shared
         assert measured.sigma == measured.white
 
 
