@@ -230,6 +230,18 @@ function addCard(node) {
   node.realdenoiseCard = () => showCard(node, widget);
 }
 
+/** While a node works on a video it shows pictures, and what it showed last would stand before the video. */
+function showFrames({ detail }) {
+  const number = detail.displayNodeId?.split(":").pop();
+  everyNode((node) => {
+    if (node.realdenoiseVideo && String(node.id) === number) node.previewMediaType = "image";
+  });
+}
+
+function showVideo(node) {
+  node.previewMediaType = "video"; // without this Vue nodes without a video input take it for a picture
+  delete app.nodePreviewImages?.[node.graph === graphs()[0] ? `${node.id}` : `${node.graph?.id}:${node.id}`];
+}
 
 /** Muted and bypassed nodes do not answer the run that starts; what they said before would pass for its result. */
 function clearSkipped() {
@@ -242,6 +254,7 @@ app.registerExtension({
     element("style", "", document.head).textContent = STYLE;
     watch(PREFIX);
     api.addEventListener("execution_start", clearSkipped);
+    api.addEventListener("b_preview_with_metadata", showFrames);
   },
   setup() {
     app.canvas.canvas.addEventListener("litegraph:set-graph", settleSoon);
@@ -260,6 +273,7 @@ app.registerExtension({
       if ("before" in inputs && "after" in inputs) addSlider(this);
       if (nodeData.output?.includes("STRING") || TELLING.has(nodeData.name)) addText(this);
       if (nodeData.name === `${PREFIX}LoadDenoiser`) addCard(this);
+      this.realdenoiseVideo = nodeData.output?.includes("VIDEO");
       this.realdenoiseClear = () => {
         forget(this);
         this.realdenoiseSlider?.([], []);
@@ -276,6 +290,7 @@ app.registerExtension({
     const executed = nodeType.prototype.onExecuted;
     nodeType.prototype.onExecuted = function (answer) {
       executed?.call(this, answer);
+      if (this.realdenoiseVideo && answer?.images?.length) showVideo(this);
       if (!answer || !runsHere()) return;
       remember(this, answer);
       show(this, answer);
