@@ -46,10 +46,10 @@ def is_correlated(planes: Tensor, fine: float, flat: FlatAreas | None) -> bool:
     return flat is not None and flat.tilt > GRAY_THRESHOLD
 
 
-def is_shared(white: float, flat: FlatAreas | None) -> bool:
+def is_shared(white: float, flat: FlatAreas) -> bool:
     """Whether the channels of a colour picture share their noise, as monochrome grain: most directions are without it.
 
     Args:
         white: sigma of the white noise that each channel has for itself. flat: of the same picture.
     """
-    return flat is not None and white > 0 and flat.tilt < SHARED_TILT and flat.sigma > SHARED_RATIO * white
+    return white > 0 and flat.tilt < SHARED_TILT and flat.sigma > SHARED_RATIO * white

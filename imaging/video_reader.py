@@ -56,7 +56,8 @@ def understood(av: Any, problem: str) -> Iterator[None]:
 def _words(error: Exception) -> str:
     """FFmpeg's reason without numbers and without the temporary file, and what it said last, which may tell more."""
     reason = getattr(error, "strerror", None) or str(error)
-    return ": ".join([reason, *[said[2].strip() for said in [getattr(error, "log", None)] if said]])
+    said = getattr(error, "log", None)  # level, who, what
+    return f"{reason}: {said[2].strip()}" if said else reason
 
 
 def quarter_turns(av: Any, clip: FileClip) -> int:

@@ -81,6 +81,7 @@ class DenoiseVideo:
         level = f"sigma {sigma:g}" if sigma > 0 else f"sigma {measured} (measured)" if measured else "blind"
         words = [f"{count} frames", f"temporal {temporal:g}" if temporal else "frame by frame"]
         words += [str(monitor.notes[name]) for name in ("precision", "device", "slow") if name in monitor.notes]
-        words += [f"{name}: {monitor.notes[name]}" for name in ("left out",) if name in monitor.notes]
+        if "left out" in monitor.notes:
+            words.append(f"left out: {monitor.notes['left out']}")
         report = f"{denoiser.spec.name} · {level} · {format}\n{' · '.join(words)} · {per_frame:.2f} s per frame"
         return answer(report, video_of(target), report, **show_video(target))

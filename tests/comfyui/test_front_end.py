@@ -123,7 +123,7 @@ def test_a_loop_shows_previews_of_its_steps(page):
     assert run(page) == "success" and page.evaluate("window.previews") > 0
 
 
-PLAYERS = """kind => { const node = app.graph.nodes.find(({ type }) => type === kind);
+VIDEO_WIDTH = """kind => { const node = app.graph.nodes.find(({ type }) => type === kind);
   const drawn = document.querySelector(`[data-node-id="${node.id}"] video`);
   const video = drawn ?? node.videoContainer?.querySelector("video");
   return video?.videoWidth ?? 0; }"""
@@ -137,7 +137,7 @@ def test_videos_play_on_the_nodes_that_make_them(page):
     change(page, strength["node"], strength["index"], 0.5 + next(FRESH) // 100 % 50 / 100)
     assert run(page) == "success" and page.evaluate("window.previews") > 0
     for kind in ("RealDenoiseSampleClip", "RealDenoiseDenoiseVideo"):
-        page.wait_for_function(f"kind => ({PLAYERS})(kind) > 0", arg=kind, timeout=30_000)
+        page.wait_for_function(f"kind => ({VIDEO_WIDTH})(kind) > 0", arg=kind, timeout=30_000)
 
 
 def test_a_missing_model_is_said_on_the_node_that_names_it(page):
